@@ -1,0 +1,22 @@
+//! Hydra's core: what a job, a verdict, a change, a label and a plan *are*, and the ports that the world is reached through.
+//!
+//! This crate knows no tokio, no HTTP, no Docker, no Kubernetes, no octocrab, no files, no environment, no time of day and no randomness.
+//! Everything it decides is a function of its arguments.
+
+pub mod agent_event;
+pub mod contract_files;
+pub mod id;
+pub mod job;
+pub mod money;
+pub mod persona;
+pub mod plan;
+pub mod ports;
+pub mod record;
+pub mod stage;
+pub mod verdict;
+pub mod view;
+
+pub use id::*;
+pub use jiff::{SignedDuration, Timestamp};
+pub use money::{Tokens, Usd};
+pub use stage::{ContainerType, Stage, TokenRole};
