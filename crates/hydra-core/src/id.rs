@@ -55,8 +55,12 @@ macro_rules! text_id {
 }
 
 fn slug(text: &str) -> Result<(), &'static str> {
-    if text.is_empty() { return Err("it is empty"); }
-    if text.len() > 100 { return Err("it is longer than 100 bytes"); }
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > 100 {
+        return Err("it is longer than 100 bytes");
+    }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
         return Err("only letters, digits, '-', '_' and '.' are allowed");
     }
@@ -76,11 +80,11 @@ text_id!(
     /// The name of a model account in `secrets/credentials.json`.
     AccountName, "an account's name", |t| if t.is_empty() || t.len() > 100 || t.chars().any(char::is_control) { Err("it must have 1 to 100 characters and no control character") } else { Ok(()) });
 text_id!(
-    /// A forge account's login. Bots carry the suffix `[bot]`.
-    Login, "a login", |t| {
-        let base = t.strip_suffix("[bot]").unwrap_or(t);
-        if base.is_empty() || base.len() > 100 || !base.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) { Err("only letters, digits, '-', '_', '.' and the suffix [bot] are allowed") } else { Ok(()) }
-    });
+/// A forge account's login. Bots carry the suffix `[bot]`.
+Login, "a login", |t| {
+    let base = t.strip_suffix("[bot]").unwrap_or(t);
+    if base.is_empty() || base.len() > 100 || !base.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) { Err("only letters, digits, '-', '_', '.' and the suffix [bot] are allowed") } else { Ok(()) }
+});
 text_id!(
     /// A model's name as the provider spells it.
     ModelName, "a model's name", |t| if t.is_empty() || t.len() > 200 || t.chars().any(|c| c.is_control() || c.is_whitespace()) { Err("it must have 1 to 200 characters and no white space") } else { Ok(()) });
@@ -88,13 +92,13 @@ text_id!(
     /// A full git object id: 40 lower-case hexadecimal digits.
     CommitSha, "a commit id", |t| if t.len() == 40 && t.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) { Ok(()) } else { Err("it must be 40 lower-case hexadecimal digits") });
 text_id!(
-    /// A branch name without `refs/heads/`.
-    BranchName, "a branch name", |t| {
-        let bad = t.is_empty() || t.len() > 200 || t.starts_with(['/', '-', '.']) || t.ends_with(['/', '.']) || t.ends_with(".lock")
-            || t.contains("..") || t.contains("//") || t.contains("@{") || t.contains("/.")
-            || t.chars().any(|c| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\'));
-        if bad { Err("git would refuse it as a branch name") } else { Ok(()) }
-    });
+/// A branch name without `refs/heads/`.
+BranchName, "a branch name", |t| {
+    let bad = t.is_empty() || t.len() > 200 || t.starts_with(['/', '-', '.']) || t.ends_with(['/', '.']) || t.ends_with(".lock")
+        || t.contains("..") || t.contains("//") || t.contains("@{") || t.contains("/.")
+        || t.chars().any(|c| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\'));
+    if bad { Err("git would refuse it as a branch name") } else { Ok(()) }
+});
 text_id!(
     /// The deterministic name of a job: also its container's name. At most 63 bytes, `[a-z0-9-]`.
     JobId, "a job's name", |t| if !t.is_empty() && t.len() <= 63 && t.starts_with("hydra-") && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') { Ok(()) } else { Err("it must begin with 'hydra-' and have at most 63 of [a-z0-9-]") });
@@ -102,34 +106,49 @@ text_id!(
 /// A repository's full name, `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RepoName { owner: String, name: String }
+pub struct RepoName {
+    owner: String,
+    name: String,
+}
 
 impl RepoName {
     /// The owner: a user or an organisation.
     #[must_use]
-    pub fn owner(&self) -> &str { &self.owner }
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
     /// The repository's own name.
     #[must_use]
-    pub fn name(&self) -> &str { &self.name }
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 impl fmt::Display for RepoName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{}/{}", self.owner, self.name) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
 }
 impl FromStr for RepoName {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let what = "a repository name";
         let Some((owner, name)) = text.split_once('/') else { return Err(error(what, text, "it must be OWNER/NAME")) };
-        for part in [owner, name] { slug(part).map_err(|why| error(what, text, why))?; }
+        for part in [owner, name] {
+            slug(part).map_err(|why| error(what, text, why))?;
+        }
         Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
     }
 }
 impl TryFrom<String> for RepoName {
     type Error = IdError;
-    fn try_from(text: String) -> Result<Self, IdError> { text.parse() }
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
 }
 impl From<RepoName> for String {
-    fn from(repo: RepoName) -> String { repo.to_string() }
+    fn from(repo: RepoName) -> String {
+        repo.to_string()
+    }
 }
 
 macro_rules! number_id {
@@ -162,13 +181,17 @@ pub struct IssueKey {
     pub number: IssueNumber,
 }
 impl fmt::Display for IssueKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{}#{}", self.repo, self.number) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.repo, self.number)
+    }
 }
 impl FromStr for IssueKey {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let what = "an issue";
-        let Some((repo, number)) = text.rsplit_once('#') else { return Err(error(what, text, "it must be OWNER/NAME#NUMBER")) };
+        let Some((repo, number)) = text.rsplit_once('#') else {
+            return Err(error(what, text, "it must be OWNER/NAME#NUMBER"));
+        };
         let number = number.parse().map_err(|_| error(what, text, "what follows '#' must be a number"))?;
         Ok(Self { repo: repo.parse()?, number: IssueNumber(number) })
     }

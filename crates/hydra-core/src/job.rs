@@ -29,15 +29,26 @@ impl JobKey {
         let whole = format!("{}|{}|{}|{}|{}", self.issue, self.generation, self.stage, self.round, self.attempt);
         let digest = Sha256::digest(whole.as_bytes());
         let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let tail = format!("{}-g{}-{}-r{}-a{}-{hash}", self.issue.number, self.generation, self.stage, self.round, self.attempt);
+        let tail = format!(
+            "{}-g{}-{}-r{}-a{}-{hash}",
+            self.issue.number, self.generation, self.stage, self.round, self.attempt
+        );
         let room = 63usize.saturating_sub("hydra-".len() + tail.len() + 1);
-        let repo: String = self.issue.repo.name().chars()
+        let repo: String = self
+            .issue
+            .repo
+            .name()
+            .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-            .take(room).collect();
+            .take(room)
+            .collect();
         let repo = repo.trim_matches('-');
         let text = if repo.is_empty() { format!("hydra-{tail}") } else { format!("hydra-{repo}-{tail}") };
         // The parts are bounded by their types (numbers and stage names), so the name always parses.
-        match text.parse() { Ok(id) => id, Err(_) => unreachable!("a job's name is made of allowed characters") }
+        match text.parse() {
+            Ok(id) => id,
+            Err(_) => unreachable!("a job's name is made of allowed characters"),
+        }
     }
 }
 
@@ -127,7 +138,10 @@ pub enum CredentialName {
 }
 impl std::fmt::Display for CredentialName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self { Self::Account(name) => write!(f, "account:{name}"), Self::Git(role) => write!(f, "git:{role}") }
+        match self {
+            Self::Account(name) => write!(f, "account:{name}"),
+            Self::Git(role) => write!(f, "git:{role}"),
+        }
     }
 }
 

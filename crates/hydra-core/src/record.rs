@@ -1,6 +1,9 @@
 //! The run's record: the signed JSON block of the status comment. With labels, pull request, statuses and lease it is the whole truth about an issue.
 
-use crate::{AccountName, BranchName, ChangeName, CommitSha, Generation, JobId, Login, PullNumber, Stage, Timestamp, money::Spend};
+use crate::{
+    AccountName, BranchName, ChangeName, CommitSha, Generation, JobId, Login, PullNumber, Stage, Timestamp,
+    money::Spend,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the record; a reader takes this one and the one before.
@@ -203,5 +206,7 @@ pub struct RunRecord {
 impl RunRecord {
     /// Everything spent on the issue, all generations.
     #[must_use]
-    pub fn spend(&self) -> Spend { self.spend_before + self.stages.iter().map(|stage| stage.spend).sum() }
+    pub fn spend(&self) -> Spend {
+        self.spend_before + self.stages.iter().map(|stage| stage.spend).sum()
+    }
 }

@@ -1,7 +1,6 @@
 //! Stages, container types and token roles: one table, from which every name is derived.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 macro_rules! closed {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -15,13 +14,13 @@ macro_rules! closed {
             #[must_use]
             pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
         }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result { f.write_str(self.as_str()) }
         }
-        impl FromStr for $name {
-            type Err = UnknownName;
-            fn from_str(text: &str) -> Result<Self, UnknownName> {
-                Self::ALL.iter().copied().find(|v| v.as_str() == text).ok_or_else(|| UnknownName {
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::stage::UnknownName;
+            fn from_str(text: &str) -> ::std::result::Result<Self, $crate::stage::UnknownName> {
+                Self::ALL.iter().copied().find(|v| v.as_str() == text).ok_or_else(|| $crate::stage::UnknownName {
                     what: $what, text: text.chars().take(100).collect(), known: Self::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
                 })
             }
@@ -142,13 +141,19 @@ impl Stage {
     }
     /// Whether an agent (a model) runs in it.
     #[must_use]
-    pub const fn has_agent(self) -> bool { !matches!(self, Self::Quality) }
+    pub const fn has_agent(self) -> bool {
+        !matches!(self, Self::Quality)
+    }
     /// Whether it writes commits.
     #[must_use]
-    pub const fn writes_code(self) -> bool { matches!(self, Self::Build | Self::FixQuality | Self::Fix) }
+    pub const fn writes_code(self) -> bool {
+        matches!(self, Self::Build | Self::FixQuality | Self::Fix)
+    }
     /// Whether it ends in a verdict.
     #[must_use]
-    pub const fn judges(self) -> bool { matches!(self, Self::CodeReview | Self::SecurityReview | Self::Apply) }
+    pub const fn judges(self) -> bool {
+        matches!(self, Self::CodeReview | Self::SecurityReview | Self::Apply)
+    }
     /// The name of the commit status that stands for it, where it has one.
     #[must_use]
     pub const fn status_context(self) -> Option<&'static str> {
@@ -168,9 +173,15 @@ mod tests {
 
     #[test]
     fn every_name_parses_back() {
-        for stage in Stage::ALL { assert_eq!(stage.as_str().parse::<Stage>().as_ref(), Ok(stage)); }
-        for kind in ContainerType::ALL { assert_eq!(kind.as_str().parse::<ContainerType>().as_ref(), Ok(kind)); }
-        for role in TokenRole::ALL { assert_eq!(role.as_str().parse::<TokenRole>().as_ref(), Ok(role)); }
+        for stage in Stage::ALL {
+            assert_eq!(stage.as_str().parse::<Stage>().as_ref(), Ok(stage));
+        }
+        for kind in ContainerType::ALL {
+            assert_eq!(kind.as_str().parse::<ContainerType>().as_ref(), Ok(kind));
+        }
+        for role in TokenRole::ALL {
+            assert_eq!(role.as_str().parse::<TokenRole>().as_ref(), Ok(role));
+        }
         assert!("builds".parse::<Stage>().is_err());
     }
 }

@@ -6,20 +6,30 @@ use serde::{Deserialize, Serialize};
 /// What an account may do in a repository, from GitHub's `role_name`, ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Permission { /// None at all.
-    None, /// May read.
-    Read, /// May label.
-    Triage, /// May push.
-    Write, /// May change most settings.
-    Maintain, /// May do everything.
-    Admin }
+pub enum Permission {
+    /// None at all.
+    None,
+    /// May read.
+    Read,
+    /// May label.
+    Triage,
+    /// May push.
+    Write,
+    /// May change most settings.
+    Maintain,
+    /// May do everything.
+    Admin,
+}
 
 /// Open or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum IssueState { /// Open.
-    Open, /// Closed.
-    Closed }
+pub enum IssueState {
+    /// Open.
+    Open,
+    /// Closed.
+    Closed,
+}
 
 /// A label was set or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,18 +164,26 @@ pub struct RepoLabel {
 /// State of a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PullState { /// Open.
-    Open, /// Closed without a merge.
-    Closed, /// Merged.
-    Merged }
+pub enum PullState {
+    /// Open.
+    Open,
+    /// Closed without a merge.
+    Closed,
+    /// Merged.
+    Merged,
+}
 
 /// Whether it could be merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mergeable { /// Without conflict.
-    Clean, /// It conflicts with its base.
-    Conflicting, /// GitHub has not computed it yet: ask again.
-    Unknown }
+pub enum Mergeable {
+    /// Without conflict.
+    Clean,
+    /// It conflicts with its base.
+    Conflicting,
+    /// GitHub has not computed it yet: ask again.
+    Unknown,
+}
 
 /// A submitted review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,11 +205,16 @@ pub struct ReviewView {
 /// State of a commit status (or of a check run, mapped onto it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum StatusState { /// Running.
-    Pending, /// Good.
-    Success, /// Bad.
-    Failure, /// Broken.
-    Error }
+pub enum StatusState {
+    /// Running.
+    Pending,
+    /// Good.
+    Success,
+    /// Bad.
+    Failure,
+    /// Broken.
+    Error,
+}
 
 /// The newest status of one context on the head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,14 +316,27 @@ pub struct IdentityView {
 /// Kinds of GitHub tokens, told by their prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TokenKind { /// `github_pat_`.
-    FineGrained, /// `ghp_`.
-    Classic, /// `ghs_`: of an App's installation or of Actions.
-    Installation, /// Anything else.
-    Other }
+pub enum TokenKind {
+    /// `github_pat_`.
+    FineGrained,
+    /// `ghp_`.
+    Classic,
+    /// `ghs_`: of an App's installation or of Actions.
+    Installation,
+    /// Anything else.
+    Other,
+}
 
 /// Points at an issue or pull request in writes that do not care which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ThreadNumber(pub u64);
-impl From<IssueNumber> for ThreadNumber { fn from(n: IssueNumber) -> Self { Self(n.0) } }
-impl From<PullNumber> for ThreadNumber { fn from(n: PullNumber) -> Self { Self(n.0) } }
+impl From<IssueNumber> for ThreadNumber {
+    fn from(n: IssueNumber) -> Self {
+        Self(n.0)
+    }
+}
+impl From<PullNumber> for ThreadNumber {
+    fn from(n: PullNumber) -> Self {
+        Self(n.0)
+    }
+}

@@ -1,7 +1,9 @@
 //! The forge: what is read of it, and the closed list of what is written to it.
 
-use crate::{BranchName, CommitSha, Generation, IssueKey, Login, PullNumber, RepoName, Timestamp, TokenRole,
-    view::{IdentityView, IssueView, Listing, Permission, PullView, RepoLabel, RepoView, StatusState, ThreadNumber}};
+use crate::{
+    BranchName, CommitSha, Generation, IssueKey, Login, PullNumber, RepoName, Timestamp, TokenRole,
+    view::{IdentityView, IssueView, Listing, Permission, PullView, RepoLabel, RepoView, StatusState, ThreadNumber},
+};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +95,14 @@ pub struct Marker {
 }
 impl std::fmt::Display for Marker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<!-- hydra:{} g{}{}{} -->", self.purpose, self.generation, if self.key.is_empty() { "" } else { " " }, self.key)
+        write!(
+            f,
+            "<!-- hydra:{} g{}{}{} -->",
+            self.purpose,
+            self.generation,
+            if self.key.is_empty() { "" } else { " " },
+            self.key
+        )
     }
 }
 
@@ -113,68 +122,122 @@ pub struct InlineComment {
 #[serde(tag = "write", rename_all = "snake_case")]
 pub enum ForgeWrite {
     /// Key: each label by itself. Only effective changes are sent.
-    Labels { /// The repository.
-        repo: RepoName, /// Issue or pull request.
-        number: ThreadNumber, /// To set.
-        add: Vec<String>, /// To remove.
-        remove: Vec<String> },
+    Labels {
+        /// The repository.
+        repo: RepoName,
+        /// Issue or pull request.
+        number: ThreadNumber,
+        /// To set.
+        add: Vec<String>,
+        /// To remove.
+        remove: Vec<String>,
+    },
     /// Key: the marker, among comments written by this very identity. Edited in place when the text differs.
-    Comment { /// The repository.
-        repo: RepoName, /// Issue or pull request.
-        number: ThreadNumber, /// The key.
-        marker: Marker, /// The text, without the marker (the adapter puts it first).
-        body: String },
+    Comment {
+        /// The repository.
+        repo: RepoName,
+        /// Issue or pull request.
+        number: ThreadNumber,
+        /// The key.
+        marker: Marker,
+        /// The text, without the marker (the adapter puts it first).
+        body: String,
+    },
     /// Key: (head, base) and the marker in the body, among pull requests in any state. A closed one with the marker is `AlreadyThere`. Opened as draft; where drafts are not to be had (422), opened as ready and said so in the title's prefix `[draft] `.
-    OpenPull { /// The repository.
-        repo: RepoName, /// Head branch.
-        head: BranchName, /// Base branch.
-        base: BranchName, /// Title.
-        title: String, /// The key.
-        marker: Marker, /// The text, without the marker.
-        body: String },
+    OpenPull {
+        /// The repository.
+        repo: RepoName,
+        /// Head branch.
+        head: BranchName,
+        /// Base branch.
+        base: BranchName,
+        /// Title.
+        title: String,
+        /// The key.
+        marker: Marker,
+        /// The text, without the marker.
+        body: String,
+    },
     /// Key: the number; nothing is sent when title and body are as asked.
-    EditPull { /// The repository.
-        repo: RepoName, /// Which.
-        number: PullNumber, /// Title.
-        title: String, /// The marker in its body.
-        marker: Marker, /// The text, without the marker.
-        body: String },
+    EditPull {
+        /// The repository.
+        repo: RepoName,
+        /// Which.
+        number: PullNumber,
+        /// Title.
+        title: String,
+        /// The marker in its body.
+        marker: Marker,
+        /// The text, without the marker.
+        body: String,
+    },
     /// Key: the number and its state.
-    ClosePull { /// The repository.
-        repo: RepoName, /// Which.
-        number: PullNumber },
+    ClosePull {
+        /// The repository.
+        repo: RepoName,
+        /// Which.
+        number: PullNumber,
+    },
     /// Key: the marker, among reviews by this very identity. Event COMMENT always. An inline comment off the diff goes into the body.
-    Review { /// The repository.
-        repo: RepoName, /// Which.
-        number: PullNumber, /// The commit it is for.
-        commit: CommitSha, /// The key.
-        marker: Marker, /// The text.
-        body: String, /// Inline comments.
-        comments: Vec<InlineComment> },
+    Review {
+        /// The repository.
+        repo: RepoName,
+        /// Which.
+        number: PullNumber,
+        /// The commit it is for.
+        commit: CommitSha,
+        /// The key.
+        marker: Marker,
+        /// The text.
+        body: String,
+        /// Inline comments.
+        comments: Vec<InlineComment>,
+    },
     /// Key: (commit, context); nothing is sent when the newest has the same state and description. A check run of the same name where the identity is an App.
-    Status { /// The repository.
-        repo: RepoName, /// The commit.
-        commit: CommitSha, /// Its name.
-        context: String, /// State.
-        state: StatusState, /// One line, at most 140 characters.
-        description: String, /// A page.
-        url: Option<String> },
+    Status {
+        /// The repository.
+        repo: RepoName,
+        /// The commit.
+        commit: CommitSha,
+        /// Its name.
+        context: String,
+        /// State.
+        state: StatusState,
+        /// One line, at most 140 characters.
+        description: String,
+        /// A page.
+        url: Option<String>,
+    },
     /// Key: the number and whether it is a draft.
-    MarkReady { /// The repository.
-        repo: RepoName, /// Which.
-        number: PullNumber },
+    MarkReady {
+        /// The repository.
+        repo: RepoName,
+        /// Which.
+        number: PullNumber,
+    },
     /// Key: the thread and whether it is resolved.
-    ResolveThread { /// The repository.
-        repo: RepoName, /// Which pull request.
-        number: PullNumber, /// GraphQL id.
-        thread: String },
+    ResolveThread {
+        /// The repository.
+        repo: RepoName,
+        /// Which pull request.
+        number: PullNumber,
+        /// GraphQL id.
+        thread: String,
+    },
     /// Key: the number; pinned to the head, `Conflict` when it moved or may not be merged.
-    Merge { /// The repository.
-        repo: RepoName, /// Which.
-        number: PullNumber, /// The head that was judged.
-        head: CommitSha },
+    Merge {
+        /// The repository.
+        repo: RepoName,
+        /// Which.
+        number: PullNumber,
+        /// The head that was judged.
+        head: CommitSha,
+    },
     /// Key: the name, without regard to case; colour and description are brought in line.
-    DefineLabel { /// The repository.
-        repo: RepoName, /// The label.
-        label: RepoLabel },
+    DefineLabel {
+        /// The repository.
+        repo: RepoName,
+        /// The label.
+        label: RepoLabel,
+    },
 }

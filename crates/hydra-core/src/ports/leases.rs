@@ -44,5 +44,10 @@ pub trait Leases: Send + Sync {
     /// The lease now; `None` only when the ref is certainly absent. An unreadable record is an error of kind `Conflict`.
     async fn read(&self, issue: &IssueKey) -> Result<Option<Held>, ForgeError>;
     /// Puts `record` (or removes the ref, when `None`) where `before` stands (or nothing, when `None`).
-    async fn swap(&self, issue: &IssueKey, before: Option<&CommitSha>, record: Option<&LeaseRecord>) -> Result<Swap, ForgeError>;
+    async fn swap(
+        &self,
+        issue: &IssueKey,
+        before: Option<&CommitSha>,
+        record: Option<&LeaseRecord>,
+    ) -> Result<Swap, ForgeError>;
 }

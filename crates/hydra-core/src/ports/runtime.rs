@@ -1,6 +1,9 @@
 //! Where jobs run.
 
-use crate::{JobId, job::{JobSpec, Observed}};
+use crate::{
+    JobId,
+    job::{JobSpec, Observed},
+};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use std::{collections::BTreeMap, time::Duration};

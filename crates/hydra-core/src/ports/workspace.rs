@@ -120,13 +120,25 @@ pub trait Workspace: Send + Sync {
     /// Fetches both branches into the mirror and returns their tips. A failed fetch is an error, never an absent branch.
     async fn tips(&self, repo: &RepoName, base: &BranchName, head: &BranchName) -> Result<Tips, WorkspaceError>;
     /// The files below `path` (a folder or one file) at a commit, by path relative to it; empty when it is not there. Links are left out. At most 1,000 files and 20 MB, else `Refused`.
-    async fn read(&self, repo: &RepoName, at: &CommitSha, path: &str) -> Result<BTreeMap<String, Vec<u8>>, WorkspaceError>;
+    async fn read(
+        &self,
+        repo: &RepoName,
+        at: &CommitSha,
+        path: &str,
+    ) -> Result<BTreeMap<String, Vec<u8>>, WorkspaceError>;
     /// Writes a bundle with `base` and `head` (refs `refs/heads/hydra-base` and `refs/heads/hydra-head`) and returns its path; the same ids give the same file.
     async fn bundle(&self, repo: &RepoName, base: &CommitSha, head: &CommitSha) -> Result<PathBuf, WorkspaceError>;
     /// Takes a delivered bundle apart. `parent` is the head that the job was given.
     async fn inspect(&self, repo: &RepoName, parent: &CommitSha, bundle: &[u8]) -> Result<Delivery, WorkspaceError>;
     /// Moves `branch` from `expected` (`None`: absent) to `to` (`None`: deletes it), with the role's token, by compare-and-swap.
-    async fn push(&self, repo: &RepoName, branch: &BranchName, expected: Option<&CommitSha>, to: Option<&CommitSha>, role: TokenRole) -> Result<Pushed, WorkspaceError>;
+    async fn push(
+        &self,
+        repo: &RepoName,
+        branch: &BranchName,
+        expected: Option<&CommitSha>,
+        to: Option<&CommitSha>,
+        role: TokenRole,
+    ) -> Result<Pushed, WorkspaceError>;
     /// What lies between two commits that the mirror holds (fetched by id where it does not), with the merge base of the two as the start; and whether merging `to` into `from` conflicts.
     async fn diff(&self, repo: &RepoName, from: &CommitSha, to: &CommitSha) -> Result<(Diff, bool), WorkspaceError>;
 }
