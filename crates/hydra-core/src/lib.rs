@@ -4,13 +4,23 @@
 //! Everything it decides is a function of its arguments.
 
 pub mod agent_event;
+pub mod budget;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 pub mod contract_files;
+pub mod diagnostic;
+pub mod digest;
+pub mod evidence;
+pub mod hidden;
 pub mod id;
+pub mod instructions;
 pub mod job;
 pub mod money;
+pub mod patch;
 pub mod persona;
 pub mod plan;
 pub mod ports;
+pub mod prices;
 pub mod record;
 pub mod stage;
 pub mod verdict;

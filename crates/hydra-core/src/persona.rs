@@ -1,5 +1,8 @@
 //! Personas as data: who an agent is, what it runs on and within which limits.
 
+mod defaults;
+pub use defaults::{QUALITY_LIMITS, defaults};
+
 use crate::{ModelName, PersonaId, Stage};
 use serde::{Deserialize, Serialize};
 
