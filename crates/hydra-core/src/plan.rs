@@ -1,12 +1,28 @@
 //! The planner: `Snapshot -> Plan`. Synchronous and total; it returns a closed list of actions, and a reason for everything that it does not do.
 
 mod action;
+mod advance;
+mod build;
+mod door;
+mod draft;
+mod gates;
+mod judge;
+mod phase;
+mod planner;
+mod requests;
+mod show;
+mod yolo;
 mod outcome;
 mod policy;
 mod reason;
 mod snapshot;
 
+use draft::{Draft, Want};
+
 pub use action::*;
+pub use phase::{Event, PhaseKind, Step, step};
+pub use planner::plan;
+pub use show::status_text;
 pub use outcome::*;
 pub use policy::*;
 pub use reason::*;

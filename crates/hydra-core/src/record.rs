@@ -139,11 +139,24 @@ crate::stage::closed!(
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
+    /// What it does.
+    pub kind: HoldKind,
     /// Why.
     pub reason: String,
+    /// Since when: a request (trigger, retry, rebuild) that a person makes later lifts a cancellation.
+    pub since: Timestamp,
     /// Until when; absent: until a person resumes.
     pub until: Option<Timestamp>,
 }
+
+crate::stage::closed!(
+    /// What a hold does.
+    HoldKind, "hold" {
+    /// No start; what runs goes on (`hydra pause`, the breaker).
+    Pause = "pause",
+    /// No start, and what runs is stopped (`hydra cancel`).
+    Cancel = "cancel",
+});
 
 /// Which label event the run answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

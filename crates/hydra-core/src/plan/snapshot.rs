@@ -48,7 +48,8 @@ pub struct IssueSnapshot {
     pub people: BTreeMap<Login, Permission>,
     /// The record in the status comment.
     pub record: RecordRead,
-    /// The pinned snapshot of the issue as the record (or, without one, the newest trigger label) names it.
+    /// The pinned snapshot of the issue. Of the newest trigger (or `rebuild:queued`) label event when there is no record, or when that
+    /// event's id is greater than the record's `answered`; else the one that the record names.
     pub pin: PinRead,
     /// The lease.
     pub lease: LeaseRead,
