@@ -1,0 +1,77 @@
+//! What this machine has that some tests need.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// Something that tests may need; the text is what stands in `#[ignore = "needs …"]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// A Docker Engine that answers.
+    Docker,
+    /// The images that `cargo xtask images` builds.
+    Images,
+    /// Network namespaces that a test may make.
+    Netns,
+    /// Real inputs beside the checkout.
+    SharedData,
+    /// GitHub's published contracts in target/contracts.
+    Contracts,
+    /// The real claude-code CLI.
+    ClaudeCode,
+}
+
+impl Need {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Docker, Self::Images, Self::Netns, Self::SharedData, Self::Contracts, Self::ClaudeCode];
+
+    /// Its name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Images => "images",
+            Self::Netns => "netns",
+            Self::SharedData => "shared-data",
+            Self::Contracts => "contracts",
+            Self::ClaudeCode => "claude-code",
+        }
+    }
+
+    /// The reason that a test's `#[ignore]` gives.
+    pub(crate) fn reason(self) -> String {
+        format!("needs {}", self.name().replace('-', " ").replace("claude code", "claude-code"))
+    }
+
+    /// Whether it is here.
+    pub(crate) fn is_here(self, root: &Path) -> bool {
+        match self {
+            Self::Docker => quiet("docker", &["version", "--format", "{{.Server.Version}}"]),
+            Self::Images => Self::Docker.is_here(root) && root.join("target/images.lock.json").is_file(),
+            Self::Netns => quiet("ip", &["netns", "list"]) && quiet("unshare", &["-n", "true"]),
+            Self::SharedData => shared_data(root).is_some(),
+            Self::Contracts => root.join("target/contracts/schema.graphql").is_file(),
+            Self::ClaudeCode => {
+                std::env::var_os("HYDRA_CLAUDE").is_some_and(|path| Path::new(&path).exists())
+                    || quiet("claude", &["--version"])
+            }
+        }
+    }
+}
+
+/// The folder with real inputs, if it is there.
+pub(crate) fn shared_data(root: &Path) -> Option<std::path::PathBuf> {
+    let given = std::env::var_os("HYDRA_SHARED_DATA").map(std::path::PathBuf::from);
+    let found = given.or_else(|| Some(root.parent()?.join("shared/data")))?;
+    found.join("openspec").is_dir().then_some(found)
+}
+
+fn quiet(program: &str, args: &[&str]) -> bool {
+    Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

@@ -1,0 +1,68 @@
+//! The tasks: tests, tidy checks, images, contracts, benches.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its standard streams")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+mod available;
+mod bench;
+mod contracts;
+// mod images;
+mod nightly;
+mod test;
+mod tidy;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  test [--require WHAT,…]  the tests; adds those that need Docker, network namespaces, shared data, contracts or the real
+                           claude-code CLI where these are there, and names what it left out. --require fails without them
+                           (docker, netns, shared-data, contracts, claude-code, images)
+  tidy                     the house rules: edges between crates, file sizes, headers, no host or secret
+  contracts                fetches GitHub's OpenAPI description and GraphQL schema from npm into target/contracts
+  images [NAME…]           builds the container images from Debian packages into the local Docker Engine
+  bench                    the figures of docs/performance.md, as ratios of one run
+  nightly                  what does not fit into CI
+";
+
+/// Runs the task that the arguments name.
+#[must_use]
+pub fn run() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let root = root();
+    let rest = args.get(1..).unwrap_or_default();
+    let done = match args.first().map(String::as_str) {
+        Some("test") => test::run(&root, rest),
+        Some("tidy") => tidy::run(&root),
+        Some("contracts") => contracts::fetch(&root),
+        Some("images") => Err("not built yet".to_owned()),
+        Some("bench") => bench::run(&root, rest),
+        Some("nightly") => nightly::run(&root),
+        Some("help" | "--help" | "-h") | None => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(format!("there is no task {other:?}\n\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// Tidy's findings, for the test that holds the house to them.
+#[must_use]
+pub fn tidy_findings() -> Vec<String> {
+    tidy::findings(&root())
+}
