@@ -1,6 +1,7 @@
 //! A verdict: what a reviewer found, what the orchestrator adds to it, and the signature that makes it count.
 
 pub mod envelope;
+pub mod judge;
 pub mod parse;
 
 use crate::{CommitSha, Generation, IssueKey, ModelName, PersonaId, Stage, money::Spend};
