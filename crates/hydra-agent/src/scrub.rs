@@ -1,0 +1,56 @@
+//! Takes secrets out of what the wrapper prints or keeps: the values it holds itself, by exact match.
+
+use hydra_core::agent_event::{AgentEnd, EventKind};
+
+/// The secrets of this process.
+#[derive(Clone, Default)]
+pub(crate) struct Scrub {
+    secrets: Vec<String>,
+}
+
+impl Scrub {
+    pub(crate) fn new(secrets: Vec<String>) -> Self {
+        Self { secrets }
+    }
+    pub(crate) fn text(&self, text: &mut String) {
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                *text = text.replace(secret.as_str(), "[redacted]");
+            }
+        }
+    }
+    /// Every field that a coding agent, a provider or a command had a hand in.
+    pub(crate) fn event(&self, kind: &mut EventKind) {
+        match kind {
+            EventKind::Step { detail, .. } | EventKind::Provider { detail, .. } => self.text(detail),
+            EventKind::Started { version, .. } => version.iter_mut().for_each(|text| self.text(text)),
+            EventKind::Turn { .. } => {}
+            EventKind::Text { text } => self.text(text),
+            EventKind::Tool { id, name, path, command, .. } => {
+                self.text(id);
+                self.text(name);
+                path.iter_mut().for_each(|text| self.text(text));
+                command.iter_mut().for_each(|text| self.text(text));
+            }
+            EventKind::ToolResult { id, .. } => self.text(id),
+            EventKind::Command { command, tail, .. } => {
+                self.text(command);
+                self.text(tail);
+            }
+            EventKind::Denied { host, reason, hint } => {
+                self.text(host);
+                self.text(reason);
+                self.text(hint);
+            }
+            EventKind::Ended { end, .. } => self.end(end),
+        }
+    }
+    pub(crate) fn end(&self, end: &mut AgentEnd) {
+        match end {
+            AgentEnd::Provider { detail, .. } | AgentEnd::Crashed { detail, .. } | AgentEnd::Refused { detail, .. } => {
+                self.text(detail);
+            }
+            AgentEnd::Completed | AgentEnd::TurnLimit | AgentEnd::Deadline | AgentEnd::Interrupted => {}
+        }
+    }
+}
