@@ -1,0 +1,6 @@
+# The library: turns titles into slugs. POSIX sh; source it.
+
+# slugify TITLE: lower case, everything but letters and digits becomes one dash, none at the ends.
+slugify() {
+    printf '%s\n' "$1" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9\n' '-' | sed -e 's/^-//' -e 's/-$//'
+}
