@@ -10,6 +10,7 @@ pub mod contract;
 pub mod contract_files;
 pub mod diagnostic;
 pub mod digest;
+pub mod egress;
 pub mod evidence;
 pub mod hidden;
 pub mod id;
