@@ -8,11 +8,12 @@ use crate::{
     environment::Environment,
     events::EventSink,
     failure::Failure,
-    fence,
+    fence::{self, Relayed},
     lines::LineSplitter,
     literal, outputs,
     process::{self, Next, Output, Program, Ran, RunError, Signals, Stop},
     quality,
+    relay::Relay,
     scrub::Scrub,
     workspace::{self, Checkout},
 };
@@ -119,9 +120,10 @@ pub(crate) struct Work<'a> {
 impl Work<'_> {
     fn carry_out(&self, sink: &mut EventSink) -> Result<i32, Failure> {
         let job = &self.contract.job;
+        let mut relayed = Relayed::new();
         if job.fence == FenceMode::InContainer {
             // Before any thread starts: capabilities belong to threads.
-            fence::enter(self.env, &job.allow_hosts, job.model_endpoint.as_deref(), &mut |detail| {
+            relayed = fence::enter(self.env, &job.allow_hosts, job.model_endpoint.as_deref(), &mut |detail| {
                 sink.step("fence", detail)
             })?;
         }
@@ -137,7 +139,7 @@ impl Work<'_> {
         sink.step("workspace", workspace_line(job, &checkout))?;
         match self.contract.driver {
             Some(driver) => {
-                let finished = runtime.block_on(self.agent(driver, &checkout, &mut signals, sink))?;
+                let finished = runtime.block_on(self.agent(driver, &checkout, relayed, &mut signals, sink))?;
                 self.conclude(&checkout, finished, sink)
             }
             None => {
@@ -188,6 +190,7 @@ impl Work<'_> {
         &self,
         driver: Driver,
         checkout: &Checkout,
+        relayed: Relayed,
         signals: &mut Signals,
         sink: &mut EventSink,
     ) -> Result<Finished, Failure> {
@@ -210,6 +213,16 @@ impl Work<'_> {
         {
             launch.env.insert(name.to_owned(), path.display().to_string());
         }
+        let mut relay = None;
+        if !relayed.is_empty() {
+            let no = |error: io::Error| Failure::Driver(format!("the relay cannot listen: {error}"));
+            let listening = Relay::listen(relayed).await.map_err(no)?;
+            let address = format!("http://{}", listening.address().map_err(no)?);
+            for name in ["HTTPS_PROXY", "https_proxy"] {
+                launch.env.insert(name.to_owned(), address.clone());
+            }
+            relay = Some(listening);
+        }
         sink.step("driver", format!("{} with {model}, at most {} turns", driver.name(), job.max_turns))?;
         let prompt = checkout.own.join("prompt");
         let stdin = workspace::write(&prompt, launch.stdin.as_bytes())
@@ -225,7 +238,7 @@ impl Work<'_> {
             deadline: self.deadline(),
         };
         let mut failed = None;
-        let ran = process::run(program, signals, |output| {
+        let running = process::run(program, signals, |output| {
             if let Output::Stdout(bytes) = output {
                 drivers::feed(&mut splitter, parser.as_mut(), bytes, &mut |event| keep(sink.emit(event), &mut failed));
                 if let Some(error) = failed.take() {
@@ -233,8 +246,14 @@ impl Work<'_> {
                 }
             }
             Ok(if parser.turns() > job.max_turns { Next::Stop } else { Next::Go })
-        })
-        .await;
+        });
+        let ran = match relay {
+            None => running.await,
+            Some(relay) => tokio::select! {
+                ran = running => ran,
+                () = relay.serve() => return Err(Failure::Driver("the relay ended".into())),
+            },
+        };
         let ran = match ran {
             Ok(ran) => ran,
             Err(RunError::Write(error)) => return Err(error.into()),

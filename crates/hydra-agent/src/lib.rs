@@ -19,6 +19,7 @@ mod literal;
 mod outputs;
 mod process;
 mod quality;
+mod relay;
 mod scrub;
 mod workspace;
 

@@ -1,33 +1,11 @@
 //! Makes the checkout from the read-only bundle; what agents read as instructions is put back to the base's version.
 
 use crate::git::{Git, fields};
-use hydra_core::contract_files::JobInput;
+use hydra_core::{contract_files::JobInput, instructions::is_instruction_file};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// Files and folders that some coding agent takes instructions, settings or servers from; kept to the base whatever the job says.
-pub(crate) const ALWAYS_INSTRUCTIONS: [&str; 18] = [
-    "**/CLAUDE.md",
-    "**/CLAUDE.local.md",
-    "**/AGENTS.md",
-    "**/AGENTS.override.md",
-    "**/GEMINI.md",
-    "**/.claude/**",
-    ".claude.json",
-    "**/.mcp.json",
-    "**/.codex/**",
-    "**/.gemini/**",
-    "**/.opencode/**",
-    "opencode.json",
-    "opencode.jsonc",
-    "**/.cursor/**",
-    "**/.cursorrules",
-    ".github/copilot-instructions.md",
-    ".githooks/**",
-    ".husky/**",
-];
 
 /// Left behind by tools and never meant to be delivered, unless it was tracked before.
 pub(crate) const EXCLUDE: &str =
@@ -107,16 +85,17 @@ fn restore_instructions(git: &Git, root: &Path, job: &JobInput) -> Result<Vec<St
     if job.base == job.head {
         return Ok(Vec::new());
     }
-    let mut args: Vec<String> =
-        ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff"].map(str::to_owned).to_vec();
-    args.extend([job.base.to_string(), job.head.to_string(), "--".to_owned()]);
-    args.extend(ALWAYS_INSTRUCTIONS.iter().map(|pattern| format!(":(top,glob,icase){pattern}")));
-    for file in job.instruction_files.iter().filter(|file| !file.trim().is_empty()) {
-        let file = file.trim_end_matches('/');
-        args.push(format!(":(top,glob){file}"));
-        args.push(format!(":(top,glob){file}/**"));
-    }
-    let changed = fields(&git.run(&args)?);
+    let named = |path: &str| {
+        job.instruction_files
+            .iter()
+            .map(|file| file.trim_matches('/'))
+            .filter(|file| !file.is_empty())
+            .any(|file| path.strip_prefix(file).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    let (base, head) = (job.base.as_str(), job.head.as_str());
+    let differing = git.run(["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, head])?;
+    let changed: Vec<String> =
+        fields(&differing).into_iter().filter(|path| is_instruction_file(path) || named(path)).collect();
     for path in &changed {
         let in_head = exists(git, job.head.as_str(), path)?;
         if exists(git, job.base.as_str(), path)? {

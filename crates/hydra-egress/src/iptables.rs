@@ -66,12 +66,12 @@ fn render(
         let _ = writeln!(text, "-A {rule}");
     };
     line("INPUT -i lo -j ACCEPT");
-    line("INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
+    line("INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
     for address in closed {
         line(&format!("OUTPUT -d {address} -j DROP"));
     }
     line("OUTPUT -o lo -j ACCEPT");
-    line("OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
+    line("OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
     for address in https {
         line(&format!("OUTPUT -d {address} -p tcp -m tcp --dport 443 -j ACCEPT"));
     }
@@ -108,10 +108,10 @@ mod tests {
         :FORWARD DROP [0:0]
         :OUTPUT DROP [0:0]
         -A INPUT -i lo -j ACCEPT
-        -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         -A OUTPUT -d 127.0.0.11/32 -j DROP
         -A OUTPUT -o lo -j ACCEPT
-        -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        -A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         -A OUTPUT -d 203.0.113.10/32 -p tcp -m tcp --dport 443 -j ACCEPT
         -A OUTPUT -d 203.0.113.9/32 -p tcp -m tcp --dport 443 -j ACCEPT
         -A OUTPUT -d 198.51.100.7/32 -p tcp -m tcp --dport 8443 -j ACCEPT
@@ -129,9 +129,9 @@ mod tests {
         :FORWARD DROP [0:0]
         :OUTPUT DROP [0:0]
         -A INPUT -i lo -j ACCEPT
-        -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         -A OUTPUT -o lo -j ACCEPT
-        -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        -A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         -A OUTPUT -d 2001:db8::9/128 -p tcp -m tcp --dport 443 -j ACCEPT
         -A OUTPUT -d 2001:db8::7/128 -p tcp -m tcp --dport 8443 -j ACCEPT
         -A OUTPUT -p tcp -j REJECT --reject-with tcp-reset
@@ -148,9 +148,9 @@ mod tests {
         :FORWARD DROP [0:0]
         :OUTPUT DROP [0:0]
         -A INPUT -i lo -j ACCEPT
-        -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         -A OUTPUT -o lo -j ACCEPT
-        -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        -A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         -A OUTPUT -p tcp -j REJECT --reject-with tcp-reset
         -A OUTPUT -j REJECT --reject-with icmp-admin-prohibited
         COMMIT

@@ -1,0 +1,172 @@
+//! Resolves the policy's names once, before the rules exist; afterwards no look-up leaves the container.
+
+use super::Relayed;
+use hydra_core::egress::{Endpoint, HostPattern};
+use hydra_egress::iptables::Allowed;
+use std::{
+    fs::File,
+    io::Write,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+};
+
+/// Docker's own resolver in a container on a network of one's own.
+const DOCKER_RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) allowed: Allowed,
+    /// Each name with its addresses and port.
+    pub(super) by_name: Relayed,
+    /// What was left out, and why.
+    pub(super) notes: Vec<String>,
+}
+
+/// Resolves every exact name of the policy and the model endpoint. A name of the policy that cannot be used is left closed and
+/// noted; the endpoint must resolve.
+pub(super) fn resolve(hosts: &[String], endpoint: Option<&str>) -> Result<Found, String> {
+    let mut found = Found::default();
+    // What is looked up at Docker's resolver goes on to the world: a name is a message. So it is closed.
+    found.allowed.closed_loopback.insert(DOCKER_RESOLVER);
+    for host in hosts {
+        match host.parse::<HostPattern>().map_err(|error| error.to_string())? {
+            HostPattern::Below(parent) => {
+                found
+                    .notes
+                    .push(format!("*.{parent} stays closed: a pattern has no address (mode isolated judges by name)"));
+            }
+            HostPattern::Exact(name) => match look_up(name.as_str(), 443) {
+                Err(why) => found.notes.push(format!("{name} stays closed: {why}")),
+                Ok(addresses) => {
+                    let (public, private): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|at| is_public(at.ip()));
+                    for at in private {
+                        found
+                            .notes
+                            .push(format!("{name} at {} stays closed: the address is not a public one", at.ip()));
+                    }
+                    found.allowed.https.extend(public.iter().map(SocketAddr::ip));
+                    if !public.is_empty() {
+                        found.by_name.insert(format!("{name}:443"), public);
+                    }
+                }
+            },
+        }
+    }
+    if let Some(endpoint) = endpoint {
+        let endpoint: Endpoint = endpoint.parse().map_err(|error: hydra_core::egress::HostError| error.to_string())?;
+        let addresses = look_up(endpoint.host(), endpoint.port())
+            .map_err(|why| format!("the model endpoint {endpoint}: {why}; check model_endpoint and the network"))?;
+        found.allowed.model.extend(addresses.iter().copied());
+        if endpoint.host().parse::<IpAddr>().is_err() {
+            found.by_name.insert(endpoint.to_string(), addresses);
+        }
+    }
+    Ok(found)
+}
+
+fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    let addresses: Vec<SocketAddr> =
+        (host, port).to_socket_addrs().map_err(|error| format!("it does not resolve ({error})"))?.collect();
+    if addresses.is_empty() { Err("it has no address".into()) } else { Ok(addresses) }
+}
+
+/// Whether an address belongs to the public internet: a name of the policy that points elsewhere points at what the fence is
+/// there to protect.
+fn is_public(ip: IpAddr) -> bool {
+    let v4 = |ip: Ipv4Addr| {
+        let [a, b, c, _] = ip.octets();
+        !(ip.is_private()
+            || ip.is_loopback()
+            || ip.is_link_local()
+            || ip.is_unspecified()
+            || ip.is_broadcast()
+            || ip.is_multicast()
+            || ip.is_documentation()
+            || a == 0
+            || a >= 240
+            || (a == 100 && (64..128).contains(&b))
+            || (a == 192 && b == 0 && c == 0)
+            || (a == 198 && (18..20).contains(&b)))
+    };
+    match ip {
+        IpAddr::V4(ip) => v4(ip),
+        // Global unicast alone, less documentation and the forms that carry an IPv4 address (6to4, Teredo).
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => v4(ip),
+            None => is_public_v6(ip),
+        },
+    }
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    let [a, b, ..] = ip.segments();
+    (a & 0xe000) == 0x2000 && a != 0x2002 && !(a == 0x2001 && (b == 0 || b == 0xdb8))
+}
+
+/// Appends the names to `/etc/hosts`. Whether that was possible: under a read-only root it is not.
+pub(super) fn list_in_hosts_file(found: &Found) -> Result<bool, String> {
+    if found.by_name.is_empty() {
+        return Ok(true);
+    }
+    let mut file = match File::options().append(true).open("/etc/hosts") {
+        Ok(file) => file,
+        Err(error) if is_closed(&error) => return Ok(false),
+        Err(error) => return Err(format!("/etc/hosts: {error}")),
+    };
+    let mut text = String::from("\n# Names that the egress policy allows, as they were when the fence was made.\n");
+    for (name, addresses) in &found.by_name {
+        let host = name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host);
+        for at in addresses {
+            text.push_str(&format!("{} {host}\n", at.ip()));
+        }
+    }
+    file.write_all(text.as_bytes()).map_err(|error| format!("/etc/hosts: {error}"))?;
+    Ok(true)
+}
+
+fn is_closed(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_opened_for_names() {
+        for ip in [
+            "10.0.0.1",
+            "172.17.0.1",
+            "192.168.1.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "198.18.0.1",
+            "::1",
+            "fe80::1",
+            "fd00:ec2::254",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "2001::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["160.79.104.10", "2607:6bc0::10", "::ffff:160.79.104.10"] {
+            assert!(is_public(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_stays_closed_and_is_named() {
+        let found = resolve(&["*.example.com".into(), "nothing.invalid".into()], Some("127.0.0.1:8443")).unwrap();
+        assert!(found.allowed.https.is_empty());
+        assert_eq!(found.allowed.model, ["127.0.0.1:8443".parse().unwrap()].into());
+        assert_eq!(found.notes.len(), 2, "{:?}", found.notes);
+        assert!(resolve(&["*.com".into()], None).unwrap_err().contains("public suffix"));
+        assert!(resolve(&[], Some("nothing.invalid:1")).unwrap_err().contains("model_endpoint"));
+    }
+}
