@@ -30,7 +30,8 @@ impl Answer {
         }
         for (n, call) in step.into_iter().flat_map(Step::calls).enumerate() {
             let input = header.fill_value(&Value::Object(call.input.clone()));
-            blocks.push(json!({"type": "tool_use", "id": format!("toolu_{tag}_{n}"), "name": call.name, "input": input}));
+            blocks
+                .push(json!({"type": "tool_use", "id": format!("toolu_{tag}_{n}"), "name": call.name, "input": input}));
         }
         let calls = blocks.iter().any(|b| b["type"] == "tool_use");
         let stop = if calls { "tool_use" } else { "end_turn" };

@@ -1,6 +1,8 @@
 //! Certificates for a model endpoint over TLS: an authority of its own, so that clients can be told to trust exactly it.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use std::io;
 
 /// A certificate authority that lives as long as this value.

@@ -94,9 +94,7 @@ fn count(value: &Value) -> usize {
 impl Header {
     /// Puts the paths in the place of their names.
     pub(crate) fn fill(&self, text: &str) -> String {
-        text.replace("{{out}}", &self.out)
-            .replace("{{workspace}}", &self.workspace)
-            .replace("{{spec}}", &self.spec)
+        text.replace("{{out}}", &self.out).replace("{{workspace}}", &self.workspace).replace("{{spec}}", &self.spec)
     }
 
     /// As [`Self::fill`], for every text of a value.

@@ -50,12 +50,24 @@ impl Fault {
     /// The error answer, for the faults that have one; the others happen in mid-stream.
     pub(crate) fn answer(self, until: Timestamp, now: Timestamp, retry_after: Option<u64>) -> Option<ErrorAnswer> {
         let (status, kind, message) = match self {
-            Self::Limit => (429, "rate_limit_error", "This request would exceed your account's rate limit. Please try again later.".to_owned()),
-            Self::UsageLimit => (429, "rate_limit_error", format!("Claude AI usage limit reached|{}", until.as_second())),
-            Self::RateLimit => (429, "rate_limit_error", "Number of request tokens has exceeded your per-minute rate limit".to_owned()),
+            Self::Limit => (
+                429,
+                "rate_limit_error",
+                "This request would exceed your account's rate limit. Please try again later.".to_owned(),
+            ),
+            Self::UsageLimit => {
+                (429, "rate_limit_error", format!("Claude AI usage limit reached|{}", until.as_second()))
+            }
+            Self::RateLimit => {
+                (429, "rate_limit_error", "Number of request tokens has exceeded your per-minute rate limit".to_owned())
+            }
             Self::Unauthorized => (401, "authentication_error", "invalid x-api-key".to_owned()),
-            Self::Forbidden => (403, "permission_error", "Your account does not have permission to use this model.".to_owned()),
-            Self::Refused => (400, "invalid_request_error", "messages: the request was refused by the script".to_owned()),
+            Self::Forbidden => {
+                (403, "permission_error", "Your account does not have permission to use this model.".to_owned())
+            }
+            Self::Refused => {
+                (400, "invalid_request_error", "messages: the request was refused by the script".to_owned())
+            }
             Self::UnknownModel => (404, "not_found_error", "model: not found".to_owned()),
             Self::Broken => (500, "api_error", "Internal server error".to_owned()),
             Self::Overloaded => (529, "overloaded_error", "Overloaded".to_owned()),

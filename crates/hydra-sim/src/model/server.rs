@@ -72,12 +72,8 @@ impl ModelSim {
             Some((at, certificate)) => Some(TlsListener::bind(*at, certificate).await?),
             None => None,
         };
-        let shared = Arc::new(Shared {
-            config,
-            memory: Mutex::default(),
-            totals: Mutex::default(),
-            log: Mutex::default(),
-        });
+        let shared =
+            Arc::new(Shared { config, memory: Mutex::default(), totals: Mutex::default(), log: Mutex::default() });
         let router = Router::new().fallback(any(serve)).with_state(shared.clone());
         let mut serving = JoinSet::new();
         let tls_address = tls.as_ref().map(|l| l.tcp.local_addr()).transpose()?;
@@ -198,7 +194,11 @@ async fn messages(
 
 fn respond(reply: &Reply, stream: bool, now: Timestamp) -> Response<Body> {
     let Some(played) = reply.fault else {
-        return if stream { sse_answer(sse::whole(&reply.answer), Tail::End) } else { json_answer(200, &reply.answer.json()) };
+        return if stream {
+            sse_answer(sse::whole(&reply.answer), Tail::End)
+        } else {
+            json_answer(200, &reply.answer.json())
+        };
     };
     if let Some(bad) = played.fault.answer(played.until, now, played.retry_after) {
         let mut response = json_answer(bad.status, &bad.body);

@@ -13,10 +13,13 @@ pub(crate) fn whole(answer: &Answer) -> Vec<Bytes> {
     for (index, block) in answer.blocks.iter().enumerate() {
         events.extend(block_events(index, block));
     }
-    events.push(event("message_delta", &json!({
-        "type": "message_delta", "delta": {"stop_reason": answer.stop, "stop_sequence": null},
-        "usage": answer.usage(answer.tokens.output),
-    })));
+    events.push(event(
+        "message_delta",
+        &json!({
+            "type": "message_delta", "delta": {"stop_reason": answer.stop, "stop_sequence": null},
+            "usage": answer.usage(answer.tokens.output),
+        }),
+    ));
     events.push(event("message_stop", &json!({"type": "message_stop"})));
     events
 }
@@ -24,12 +27,18 @@ pub(crate) fn whole(answer: &Answer) -> Vec<Bytes> {
 /// The events of half an answer, with what a fault adds to them.
 pub(crate) fn half(answer: &Answer, fault: Fault) -> Vec<Bytes> {
     let mut events = opening(answer);
-    events.push(event("content_block_start", &json!({
-        "type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""},
-    })));
-    events.push(event("content_block_delta", &json!({
-        "type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "I was about to"},
-    })));
+    events.push(event(
+        "content_block_start",
+        &json!({
+            "type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""},
+        }),
+    ));
+    events.push(event(
+        "content_block_delta",
+        &json!({
+            "type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "I was about to"},
+        }),
+    ));
     if fault == Fault::OverloadedMidStream {
         events.push(event("error", &error_body("overloaded_error", "Overloaded")));
     }
