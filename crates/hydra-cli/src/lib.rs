@@ -1,1 +1,47 @@
-//! Skeleton.
+//! The hydra command: arguments, configuration, output, and the place where the adapters are joined.
+
+pub mod args;
+pub mod commands;
+pub mod config;
+pub mod context;
+pub mod exit;
+pub mod failure;
+pub mod output;
+pub mod secrets;
+
+use clap::Parser;
+use exit::Exit;
+use std::process::ExitCode;
+
+/// Reads arguments and environment, does what they ask, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let context = match context::Context::of_process(&cli.global) {
+        Ok(context) => context,
+        Err(failure) => {
+            output::errors::show(&failure, cli.global.json, false);
+            return failure.exit().into();
+        }
+    };
+    match commands::run(&context, cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
+        Err(failure) => {
+            output::errors::show(&failure, cli.global.json, context.screen.color_on_stderr);
+            failure.exit().into()
+        }
+    }
+}
+
+/// Help and version are no errors; a reader that has gone away is none either.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let shown = error.print();
+    match (error.use_stderr(), shown) {
+        (false, _) => Exit::Ok.into(),
+        (true, _) => Exit::Usage.into(),
+    }
+}

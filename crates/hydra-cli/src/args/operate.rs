@@ -1,0 +1,102 @@
+//! Arguments of the commands that look at what runs, and stop it.
+
+use clap::Args;
+use hydra_core::IssueKey;
+
+/// `hydra doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Only what can be checked on this machine
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `hydra status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Show it again and again until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `hydra explain`
+#[derive(Debug, Args)]
+pub struct IssueArgs {
+    /// The issue; a bare number where one repository is configured
+    #[arg(value_name = "OWNER/NAME#N")]
+    pub issue: String,
+}
+
+/// `hydra logs`
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The job's name, as `hydra status` prints it
+    pub job: String,
+    /// Go on until the job ends
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// `hydra cancel`
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// The issue; a bare number where one repository is configured
+    #[arg(value_name = "OWNER/NAME#N")]
+    pub issue: String,
+    /// Why, for those who ask
+    #[arg(long, value_name = "TEXT", default_value = "cancelled by an operator")]
+    pub reason: String,
+}
+
+/// `hydra pause`
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// An issue or a repository; otherwise everything
+    #[arg(value_name = "OWNER/NAME[#N]")]
+    pub target: Option<String>,
+    /// Why, for those who ask
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Until when: 2026-12-01T08:00:00Z, or a length of time such as 2h
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// `hydra resume`
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// An issue or a repository; otherwise the pause of everything
+    #[arg(value_name = "OWNER/NAME[#N]")]
+    pub target: Option<String>,
+}
+
+/// `hydra stop`
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// `account:NAME`, `git:ROLE`, or just the name
+    #[arg(long, value_name = "NAME")]
+    pub credential: String,
+}
+
+/// `hydra prune`
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Print what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// An issue's key, from `OWNER/NAME#N` or a bare number of the only repository.
+///
+/// # Errors
+/// A sentence when it is neither.
+pub fn issue_key(text: &str, repos: &[hydra_core::RepoName]) -> Result<IssueKey, String> {
+    let bare = text.strip_prefix('#').unwrap_or(text);
+    if let Ok(number) = bare.parse::<u64>() {
+        return match repos {
+            [repo] => Ok(IssueKey { repo: repo.clone(), number: hydra_core::IssueNumber(number) }),
+            _ => Err(format!("{text} could be of any of {} repositories: write OWNER/NAME#{number}", repos.len())),
+        };
+    }
+    text.parse().map_err(|error: hydra_core::IdError| error.to_string())
+}

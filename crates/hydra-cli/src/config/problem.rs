@@ -1,0 +1,137 @@
+//! What is wrong with the configuration, where, and what to do: a list, so that a person mends everything at once. Never a value of a secret.
+
+use crate::exit::Exit;
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+use std::{fmt, ops::Range, path::Path, sync::Arc};
+
+/// A place in a file, with the text around it where that may be shown.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file as people know it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// The bytes that are meant, and the masked text that they lie in. Absent for files that hold secrets.
+    pub excerpt: Option<(Range<usize>, Arc<NamedSource<String>>)>,
+}
+
+impl Place {
+    /// A file as a whole.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        Self { file: path.display().to_string(), line: None, excerpt: None }
+    }
+    /// A line of a file whose text must not be shown.
+    #[must_use]
+    pub fn line(path: &Path, line: u32) -> Self {
+        Self { line: Some(line), ..Self::file(path) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// [`Exit::Configuration`] or [`Exit::Credentials`].
+    pub exit: Exit,
+    /// Where.
+    pub place: Option<Place>,
+    /// What: one sentence, without its place.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem of the configuration.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Configuration, place: None, message: message.into(), help: None }
+    }
+    /// A problem of a credential. The message must not hold its value.
+    pub fn credential(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Credentials, ..Self::config(message) }
+    }
+    /// Where.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+    /// Where, if it is known.
+    #[must_use]
+    pub fn maybe_at(mut self, place: Option<Place>) -> Self {
+        self.place = place.or(self.place);
+        self
+    }
+    /// What to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{place}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Diagnostic for Problem {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        let (_, source) = self.place.as_ref()?.excerpt.as_ref()?;
+        Some(source.as_ref())
+    }
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (range, _) = self.place.as_ref()?.excerpt.as_ref()?;
+        let span = SourceSpan::from(range.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, span))))
+    }
+}
+
+/// Everything that is wrong; at least one.
+#[derive(Debug, Clone)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// The exit code: that of the configuration goes before that of the credentials.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        if self.0.iter().any(|problem| problem.exit == Exit::Configuration) {
+            Exit::Configuration
+        } else {
+            Exit::Credentials
+        }
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            write!(f, "{}{problem}", if index > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,431 @@
+//! The third pass: texts become core's types, and values are held against each other.
+
+use super::{
+    file::{HydraToml, Identities},
+    personas::PersonaEntry,
+    problem::{Problem, Problems},
+    source_text::SourceText,
+};
+use hydra_core::{
+    ContainerType, IdError, Login, ModelName, RepoName, Stage, TokenRole,
+    diagnostic::nearest,
+    persona::{Limits, Persona},
+    prices::{Price, PriceTable},
+    verdict::envelope::PublicKey,
+};
+use std::{collections::BTreeMap, path::Path};
+
+/// What the third pass makes of the file.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) repos: Vec<RepoName>,
+    pub(super) logins: BTreeMap<TokenRole, Login>,
+    pub(super) yolo_allowed: Vec<Login>,
+    pub(super) personas: Vec<Persona>,
+    pub(super) prices: PriceTable,
+    pub(super) public_keys: Vec<PublicKey>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Resolves.
+pub(super) fn resolve(values: &HydraToml, file: Option<&SourceText>, root: &Path) -> Result<Resolved, Problems> {
+    let mut pass = Pass { values, file, problems: Vec::new(), warnings: Vec::new() };
+    pass.plain();
+    let prices = PriceTable::with(pass.prices());
+    let resolved = Resolved {
+        repos: pass.repos(),
+        logins: pass.logins(),
+        yolo_allowed: pass.yolo(),
+        personas: pass.personas(root),
+        prices,
+        public_keys: pass.keys(),
+        warnings: Vec::new(),
+    };
+    pass.models(&resolved);
+    if pass.problems.is_empty() {
+        Ok(Resolved { warnings: pass.warnings, ..resolved })
+    } else {
+        Err(Problems(pass.problems))
+    }
+}
+
+struct Pass<'a> {
+    values: &'a HydraToml,
+    file: Option<&'a SourceText>,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Pass<'_> {
+    fn report(&mut self, key: &str, message: impl std::fmt::Display, help: Option<String>) {
+        let message = crate::output::mask::scrub(&format!("`{key}`: {message}"));
+        let mut problem = Problem::config(message).maybe_at(self.file.and_then(|file| file.place_of(key)));
+        problem.help = help;
+        self.problems.push(problem);
+    }
+
+    fn parsed<T>(&mut self, key: &str, text: &str) -> Option<T>
+    where
+        T: std::str::FromStr<Err = IdError>,
+    {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.report(key, error, None);
+                None
+            }
+        }
+    }
+
+    fn plain(&mut self) {
+        let values = self.values;
+        let slug = |text: &str| {
+            let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            !text.is_empty() && text.len() <= 40 && text.bytes().all(good)
+        };
+        if !slug(&values.instance) {
+            self.report("instance", "it must have 1 to 40 letters, digits, '-', '_' or '.'", None);
+        }
+        let web = |text: &str| {
+            text.starts_with("https://")
+                || text.starts_with("http://127.0.0.1")
+                || text.starts_with("http://localhost")
+                || text.starts_with("http://[::1]")
+        };
+        for (key, text) in [("github.api_url", &values.github.api_url), ("github.web_url", &values.github.web_url)] {
+            if !web(text) {
+                self.report(key, "it must begin with https:// (http:// on this machine only)", None);
+            }
+        }
+        if let Some(url) = &values.models.base_url
+            && !url.starts_with("https://")
+            && !url.starts_with("http://")
+        {
+            self.report("models.base_url", "it must begin with https:// or http://", None);
+        }
+        if let Some(org) = &values.github.org {
+            self.parsed::<Login>("github.org", org);
+        }
+        let label = &values.pipeline.trigger_label;
+        let whole = format!("{}{label}", values.pipeline.label_prefix);
+        if label.trim().is_empty() {
+            self.report("pipeline.trigger_label", "it may not be empty", None);
+        }
+        for (key, text) in [("pipeline.trigger_label", label), ("pipeline.label_prefix", &values.pipeline.label_prefix)]
+        {
+            if text.contains(',') || text.chars().any(char::is_control) || text.trim() != text {
+                self.report(key, "it may not hold commas or control characters, nor white space at its ends", None);
+            }
+        }
+        // GitHub's limit is 50 characters; the longest of Hydra's own is 22.
+        if whole.chars().count() > 50 || values.pipeline.label_prefix.chars().count() > 28 {
+            self.report(
+                "pipeline.label_prefix",
+                "labels would be longer than the 50 characters that GitHub allows",
+                None,
+            );
+        }
+        let weights = &values.slots.weights;
+        for (key, weight) in [
+            ("slots.weights.builder", weights.builder),
+            ("slots.weights.quality", weights.quality),
+            ("slots.weights.reviewer", weights.reviewer),
+            ("slots.weights.security", weights.security),
+            ("slots.weights.applier", weights.applier),
+        ] {
+            if weight > values.slots.total {
+                self.report(
+                    key,
+                    format!(
+                        "such a job needs {weight} slots and would never start, for slots.total is {}",
+                        values.slots.total
+                    ),
+                    None,
+                );
+            }
+        }
+        if values.pipeline.retry.cap < values.pipeline.retry.base {
+            self.report("pipeline.retry.cap", "it is shorter than pipeline.retry.base", None);
+        }
+        if values.pipeline.lease.as_secs() < 60 {
+            self.report("pipeline.lease", "it must be at least \"60s\", or it lapses while it is being renewed", None);
+        }
+        if values.pipeline.poll_interval.as_secs() < 5 {
+            self.report("pipeline.poll_interval", "it must be at least \"5s\"", None);
+        }
+        self.egress();
+    }
+
+    fn egress(&mut self) {
+        let kinds: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).collect();
+        let unknown: Vec<String> =
+            self.values.egress.extra.keys().filter(|kind| !kinds.contains(&kind.as_str())).cloned().collect();
+        for kind in unknown {
+            let help = nearest(&kind, &kinds).map(|near| format!("did you mean `{near}`?"));
+            self.report(&format!("egress.extra.{kind}"), "there is no such type of container", help);
+        }
+        if let Some(endpoint) = &self.values.egress.model_endpoint {
+            let good = endpoint
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
+            if !good {
+                self.report("egress.model_endpoint", "it must be HOST:PORT", None);
+            }
+        }
+    }
+
+    fn repos(&mut self) -> Vec<RepoName> {
+        let github = &self.values.github;
+        let mut repos: Vec<RepoName> = Vec::new();
+        for text in &github.repos {
+            let full = match (&github.org, text.contains('/')) {
+                (_, true) => text.clone(),
+                (Some(org), false) => format!("{org}/{text}"),
+                (None, false) => {
+                    self.report(
+                        "github.repos",
+                        format!("{text:?} has no owner"),
+                        Some("write OWNER/NAME, or set github.org".to_owned()),
+                    );
+                    continue;
+                }
+            };
+            let Some(repo) = self.parsed::<RepoName>("github.repos", &full) else { continue };
+            if !repos.contains(&repo) {
+                repos.push(repo);
+            }
+        }
+        if github.project.is_some() && github.org.is_none() {
+            self.report("github.project", "a board needs its owner", Some("set github.org, or GITHUB_ORG".to_owned()));
+        }
+        if self.values.identities == Identities::Single && repos.len() > 1 {
+            self.report(
+                "github.repos",
+                "identities = \"single\" is for trying Hydra on one repository",
+                Some("name one".to_owned()),
+            );
+        }
+        repos
+    }
+
+    fn logins(&mut self) -> BTreeMap<TokenRole, Login> {
+        let mut logins = BTreeMap::new();
+        for (name, login) in &self.values.github.logins {
+            let key = format!("github.logins.{name}");
+            match name.parse::<TokenRole>() {
+                Ok(role) => {
+                    if let Some(login) = self.parsed::<Login>(&key, login) {
+                        logins.insert(role, login);
+                    }
+                }
+                Err(error) => self.report(&key, error, None),
+            }
+        }
+        logins
+    }
+
+    fn yolo(&mut self) -> Vec<Login> {
+        let names = &self.values.pipeline.yolo_allowed;
+        if self.values.identities == Identities::Single && !names.is_empty() {
+            self.warnings.push(
+                "identities = \"single\": pipeline.yolo_allowed is not used, for nobody else has judged".to_owned(),
+            );
+            return Vec::new();
+        }
+        names.iter().filter_map(|name| self.parsed("pipeline.yolo_allowed", name)).collect()
+    }
+
+    fn keys(&mut self) -> Vec<PublicKey> {
+        let mut keys = Vec::new();
+        for text in &self.values.keys.public {
+            match text.parse::<PublicKey>() {
+                Ok(key) => keys.push(key),
+                Err(_) => {
+                    self.report("keys.public", "one of them is not an Ed25519 public key (32 bytes as base64)", None)
+                }
+            }
+        }
+        keys
+    }
+
+    fn prices(&mut self) -> BTreeMap<String, Price> {
+        let row = |price: &super::models::Price| Price {
+            input: price.input.usd(),
+            output: price.output.usd(),
+            cache_read: price.cache_read.usd(),
+            cache_write: price.cache_write.usd(),
+        };
+        self.values.prices.iter().map(|(name, price)| (name.clone(), row(price))).collect()
+    }
+
+    /// Every model must have a price, or its spend could not be counted.
+    fn models(&mut self, resolved: &Resolved) {
+        let mut told: Vec<&ModelName> = Vec::new();
+        for persona in &resolved.personas {
+            if told.contains(&&persona.model) {
+                continue;
+            }
+            told.push(&persona.model);
+            if let Err(error) = resolved.prices.price(&persona.model) {
+                let own = format!("personas.{}.model", persona.id);
+                let key = if self.values.models.all.is_some() { "models.all" } else { own.as_str() };
+                self.report(key, error, None);
+            }
+        }
+    }
+
+    fn personas(&mut self, root: &Path) -> Vec<Persona> {
+        let mut personas = hydra_core::persona::defaults();
+        for (key, entry) in &self.values.personas {
+            let at = format!("personas.{key}");
+            let Some(stages) = self.stages(&at, entry) else { continue };
+            if let Some(stages) = &stages {
+                for persona in personas.iter_mut().filter(|persona| persona.id.as_str() != key) {
+                    let named =
+                        self.values.personas.get(persona.id.as_str()).is_some_and(|other| other.stages.is_some());
+                    if named && persona.stages.iter().any(|stage| stages.contains(stage)) {
+                        self.report(
+                            &format!("{at}.stages"),
+                            format!("{} works on one of them already", persona.id),
+                            None,
+                        );
+                    }
+                    persona.stages.retain(|stage| !stages.contains(stage));
+                }
+            }
+            let known = personas.iter().position(|persona| persona.id.as_str() == key);
+            let index = match (known, &entry.name, &stages) {
+                (Some(index), ..) => index,
+                (None, Some(name), Some(stages)) => {
+                    let Some(persona) = self.fresh(key, name, stages) else { continue };
+                    personas.push(persona);
+                    personas.len() - 1
+                }
+                (None, ..) => {
+                    let ids: Vec<&str> = personas.iter().map(|persona| persona.id.as_str()).collect();
+                    let help = match nearest(key, &ids) {
+                        Some(near) => {
+                            format!("did you mean [personas.{near}]? A new persona needs `name` and `stages`")
+                        }
+                        None => format!("known are: {}; a new persona needs `name` and `stages`", ids.join(", ")),
+                    };
+                    self.report(&at, format!("there is no persona {key:?}"), Some(help));
+                    continue;
+                }
+            };
+            if let Some(persona) = personas.get_mut(index) {
+                self.lay_over(persona, entry, stages, root);
+            }
+        }
+        if let Some(model) = self.values.models.all.clone()
+            && let Some(model) = self.parsed::<ModelName>("models.all", &model)
+        {
+            for persona in &mut personas {
+                persona.model = model.clone();
+            }
+        }
+        personas.retain(|persona| !persona.stages.is_empty());
+        for stage in Stage::ALL.iter().filter(|stage| stage.has_agent()) {
+            if !personas.iter().any(|persona| persona.stages.contains(stage)) {
+                self.report(
+                    "personas",
+                    format!("nobody works on the stage {stage}"),
+                    Some("add it to a persona's `stages`".to_owned()),
+                );
+            }
+        }
+        personas
+    }
+
+    fn stages(&mut self, at: &str, entry: &PersonaEntry) -> Option<Option<Vec<Stage>>> {
+        let Some(names) = &entry.stages else { return Some(None) };
+        let key = format!("{at}.stages");
+        let mut stages = Vec::new();
+        for name in names {
+            match name.parse::<Stage>() {
+                Ok(stage) if stage.has_agent() => stages.push(stage),
+                Ok(stage) => {
+                    self.report(&key, format!("no persona works on the stage {stage}"), None);
+                    return None;
+                }
+                Err(error) => {
+                    let known: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
+                    self.report(&key, error, nearest(name, &known).map(|near| format!("did you mean {near:?}?")));
+                    return None;
+                }
+            }
+        }
+        Some(Some(stages))
+    }
+
+    /// A persona of the team's own starts from the compiled-in one of its first stage.
+    fn fresh(&mut self, key: &str, name: &str, stages: &[Stage]) -> Option<Persona> {
+        let id = self.parsed(&format!("personas.{key}"), key)?;
+        let first = stages.first()?;
+        let like = hydra_core::persona::defaults().into_iter().find(|persona| persona.stages.contains(first))?;
+        Some(Persona {
+            id,
+            name: name.to_owned(),
+            email: format!("{key}@hydra.invalid"),
+            stages: stages.to_vec(),
+            ..like
+        })
+    }
+
+    fn lay_over(&mut self, persona: &mut Persona, entry: &PersonaEntry, stages: Option<Vec<Stage>>, root: &Path) {
+        let at = format!("personas.{}", persona.id);
+        let bad =
+            |text: &String| text.trim().is_empty() || text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'));
+        for (field, text) in [("name", &entry.name), ("email", &entry.email)] {
+            if text.as_ref().is_some_and(bad) {
+                self.report(
+                    &format!("{at}.{field}"),
+                    "it may not be empty or hold '<', '>' or control characters: git would refuse it as an author",
+                    None,
+                );
+            }
+        }
+        persona.name = entry.name.clone().unwrap_or_else(|| persona.name.clone());
+        persona.email = entry.email.clone().unwrap_or_else(|| persona.email.clone());
+        persona.stages = stages.unwrap_or_else(|| persona.stages.clone());
+        if let Some(driver) = &entry.driver {
+            let known = ["claude", "codex", "gemini", "opencode", "demo"];
+            if known.contains(&driver.as_str()) {
+                persona.driver = driver.clone();
+            } else {
+                self.report(
+                    &format!("{at}.driver"),
+                    format!("there is no driver {driver:?}: it is one of {}", known.join(", ")),
+                    None,
+                );
+            }
+        }
+        if let Some(model) = &entry.model
+            && let Some(model) = self.parsed(&format!("{at}.model"), model)
+        {
+            persona.model = model;
+        }
+        let old = persona.limits;
+        persona.limits = Limits {
+            cpu_millis: entry.cpus.map_or(old.cpu_millis, millis),
+            memory_mib: entry.memory_mib.unwrap_or(old.memory_mib),
+            pids: entry.pids.unwrap_or(old.pids),
+            minutes: entry.minutes.unwrap_or(old.minutes),
+            turns: entry.turns.unwrap_or(old.turns),
+        };
+        if let Some(name) = &entry.prompt_file {
+            match std::fs::read_to_string(root.join(name)) {
+                Ok(text) if !text.trim().is_empty() => persona.prompt = text,
+                Ok(_) => self.report(&format!("{at}.prompt_file"), format!("{name} is empty"), None),
+                Err(error) => {
+                    self.report(&format!("{at}.prompt_file"), format!("{name} cannot be read: {error}"), None)
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the schema bounds it to 0.1 to 256")]
+fn millis(cpus: f64) -> u32 {
+    (cpus.clamp(0.1, 256.0) * 1000.0).round() as u32
+}

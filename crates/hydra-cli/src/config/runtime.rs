@@ -1,0 +1,152 @@
+//! `[runtime]`, `[egress]`, `[credentials]`, `[accounts]`: where jobs run, what they reach, what they hold.
+
+use super::duration::Duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where jobs run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Runtime {
+    /// `docker`, or `process` (processes of this machine: isolates nothing, for trying things out).
+    pub kind: RuntimeKind,
+    /// The engine's socket. Left out: `DOCKER_HOST`, then `/var/run/docker.sock`.
+    pub socket: Option<String>,
+    /// The network of jobs; made if it is not there.
+    pub network: String,
+    /// What stands before the images' names. Variable `HYDRA_IMAGE_PREFIX`.
+    pub image_prefix: String,
+    /// The images' tag. Variable `HYDRA_IMAGE_TAG`.
+    pub image_tag: String,
+    /// The file that pins the images by ID or digest, relative to `hydra.toml`; `cargo xtask images` writes it.
+    pub image_lock: String,
+    /// Toolchain images that a repository's `.hydra.toml` may name: name to `sha256:…` or `NAME@sha256:…`.
+    pub toolchains: BTreeMap<String, String>,
+    /// Size of `/tmp` in MiB.
+    #[schemars(range(min = 16, max = 65536))]
+    pub tmp_mib: u32,
+    /// Size of `/workspace` in MiB.
+    #[schemars(range(min = 64, max = 1_048_576))]
+    pub workspace_mib: u32,
+    /// After a stop was asked for, a job has so long before it is killed.
+    pub stop_grace: Duration,
+    /// A job that outlives its own deadline by so long is stopped from outside.
+    pub deadline_grace: Duration,
+}
+
+/// Kinds of runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RuntimeKind {
+    /// Containers of a Docker engine.
+    Docker,
+    /// Processes of this machine: no isolation.
+    Process,
+}
+
+/// What a job may reach: HTTPS (443) to these hosts, nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Egress {
+    /// `in-container`: the agent's container fences itself before the agent starts.
+    pub mode: EgressMode,
+    /// Hosts that every type with an agent may reach. An exact name, or `*.` before one.
+    pub base: Vec<String>,
+    /// Further hosts, by type of container: `builder`, `reviewer`, `security`, `applier`.
+    pub extra: BTreeMap<String, Vec<String>>,
+    /// Hosts that a repository's `.hydra.toml` may add; it can add no others.
+    pub floor: Vec<String>,
+    /// A self-hosted model endpoint, `HOST:PORT`.
+    pub model_endpoint: Option<String>,
+}
+
+/// Who makes the fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum EgressMode {
+    /// The container's own entrypoint, with iptables.
+    InContainer,
+}
+
+/// Which credentials a container holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    /// The GitHub token: `withheld` (commits leave the container as a bundle that Hydra checks and pushes) or `env` (`GIT_TOKEN`, the contract of older images).
+    pub git: GitCredential,
+    /// The model credential: `env`.
+    pub model: ModelCredential,
+}
+
+/// How a container gets the GitHub token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum GitCredential {
+    /// Not at all.
+    Withheld,
+    /// In its environment.
+    Env,
+}
+
+/// How a container gets the model credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ModelCredential {
+    /// In its environment.
+    Env,
+}
+
+/// Model accounts; their tokens stand in `secrets/credentials.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Accounts {
+    /// An account that hit a limit is set aside so long when the provider names no time.
+    pub unnamed_reset: Duration,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self {
+            kind: RuntimeKind::Docker,
+            socket: None,
+            network: "hydra-net".to_owned(),
+            image_prefix: "ghcr.io/conductionnl".to_owned(),
+            image_tag: "latest".to_owned(),
+            image_lock: "images/images.lock.json".to_owned(),
+            toolchains: BTreeMap::new(),
+            tmp_mib: 512,
+            workspace_mib: 2048,
+            stop_grace: Duration::secs(20),
+            deadline_grace: Duration::mins(2),
+        }
+    }
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self {
+            mode: EgressMode::InContainer,
+            base: vec!["api.anthropic.com".to_owned()],
+            extra: BTreeMap::new(),
+            floor: Vec::new(),
+            model_endpoint: None,
+        }
+    }
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self { git: GitCredential::Withheld, model: ModelCredential::Env }
+    }
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { unnamed_reset: Duration::mins(60) }
+    }
+}

@@ -1,0 +1,104 @@
+//! The text of `hydra.toml` with the place of every key, and a copy of it that may be shown: whatever could be a secret is masked.
+
+use super::problem::{Place, Problem, Problems};
+use miette::NamedSource;
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use toml_edit::{Document, Item, TableLike};
+
+/// A parsed `hydra.toml`.
+#[derive(Debug)]
+pub struct SourceText {
+    /// Where it lies.
+    pub path: PathBuf,
+    text: String,
+    shown: Arc<NamedSource<String>>,
+    doc: Document<String>,
+}
+
+impl SourceText {
+    /// Parses.
+    ///
+    /// # Errors
+    /// When it is not TOML; the place is named, the offending text is shown masked.
+    pub fn parse(path: &Path, text: String) -> Result<Self, Problems> {
+        let shown = Arc::new(NamedSource::new(path.display().to_string(), mask(&text)));
+        match Document::parse(text.clone()) {
+            Ok(doc) => Ok(Self { path: path.to_owned(), text, shown, doc }),
+            Err(error) => {
+                let range = error.span().unwrap_or(0..0);
+                let place = place(path, &text, &shown, range);
+                let message = crate::output::mask::scrub(error.message());
+                Err(Problem::config(format!("this is not valid TOML: {message}")).at(place).into())
+            }
+        }
+    }
+
+    /// The root table.
+    #[must_use]
+    pub fn table(&self) -> &dyn TableLike {
+        self.doc.as_table()
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The place of some bytes.
+    #[must_use]
+    pub fn place(&self, range: Range<usize>) -> Place {
+        place(&self.path, &self.text, &self.shown, range)
+    }
+
+    /// The place of a key, `github.org`, where the file has it.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> Option<Place> {
+        let mut table: &dyn TableLike = self.doc.as_table();
+        let mut parts = key.split('.').peekable();
+        let mut found: Option<&Item> = None;
+        while let Some(part) = parts.next() {
+            let Some(item) = table.get(part) else { break };
+            found = Some(item);
+            match item.as_table_like() {
+                Some(inner) if parts.peek().is_some() => table = inner,
+                _ => break,
+            }
+        }
+        Some(self.place(found?.span()?))
+    }
+}
+
+fn place(path: &Path, text: &str, shown: &Arc<NamedSource<String>>, range: Range<usize>) -> Place {
+    let line = hydra_core::diagnostic::line_of(text, range.start);
+    // A table's span is its whole body: the first line is enough to point at.
+    let end = text[range.start.min(text.len())..].find('\n').map_or(range.end, |at| range.end.min(range.start + at));
+    Place {
+        file: path.display().to_string(),
+        line: Some(line),
+        excerpt: Some((range.start..end.max(range.start), Arc::clone(shown))),
+    }
+}
+
+/// The text with every value masked that looks like a secret or stands beside a key that sounds like one. Keeps every byte's place.
+fn mask(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let lower = line.to_ascii_lowercase();
+        let sounds = ["token", "secret", "password", "_key", "apikey", "api-key", "credential"]
+            .iter()
+            .any(|w| lower.contains(w));
+        if sounds && let Some(at) = line.find('=') {
+            let (key, value) = line.split_at(at + 1);
+            out.push_str(&crate::output::mask::stars(key, false));
+            out.push_str(&crate::output::mask::stars(value, true));
+        } else {
+            out.push_str(&crate::output::mask::stars(line, false));
+        }
+    }
+    out
+}

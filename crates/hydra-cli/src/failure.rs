@@ -1,0 +1,125 @@
+//! Why a command did not do what was asked: one sentence, its causes, the next step, and the exit code.
+
+use crate::{config::problem::Problems, exit::Exit};
+use hydra_core::ports::{AccountsError, ForgeError, ForgeErrorKind, RuntimeError, WorkspaceError, WorkspaceErrorKind};
+use std::{fmt, io};
+
+/// A failure.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration or a credential is wrong.
+    Configuration(Problems),
+    /// Anything else.
+    Other(Trouble),
+    /// The reader of our output has gone away.
+    BrokenPipe,
+}
+
+/// Anything else that went wrong.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    /// The exit code.
+    pub exit: Exit,
+    /// What went wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// A failure with its exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self::Other(Trouble { exit, message: message.into(), help: None })
+    }
+    /// A file or folder of this machine refused.
+    pub fn local(what: impl fmt::Display, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        Self::new(Exit::Local, format!("{what}: {}", error.kind()))
+    }
+    /// The part of Hydra that does this is not joined to the command yet.
+    #[must_use]
+    pub fn not_built(what: &str) -> Self {
+        Self::new(Exit::Internal, format!("`hydra {what}` is not built yet"))
+    }
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        match self {
+            Self::Other(trouble) => Self::Other(Trouble { help: Some(help.into()), ..trouble }),
+            other @ (Self::Configuration(_) | Self::BrokenPipe) => other,
+        }
+    }
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Configuration(problems) => problems.exit(),
+            Self::Other(trouble) => trouble.exit,
+            Self::BrokenPipe => Exit::Ok,
+        }
+    }
+    /// Whether nobody reads any more.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::BrokenPipe)
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Configuration(problems)
+    }
+}
+
+/// Only writes to our own output end here; everything else goes through [`Failure::local`], which names its path.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::local("the output cannot be written", &error)
+    }
+}
+
+impl From<ForgeError> for Failure {
+    fn from(error: ForgeError) -> Self {
+        let exit = match error.kind {
+            ForgeErrorKind::Auth | ForgeErrorKind::Permission => Exit::Credentials,
+            ForgeErrorKind::Missing
+            | ForgeErrorKind::Conflict
+            | ForgeErrorKind::LimitedUntil(_)
+            | ForgeErrorKind::Transient
+            | ForgeErrorKind::Malformed => Exit::Forge,
+        };
+        Self::Other(Trouble { exit, message: error.message, help: error.hint })
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        Self::Other(Trouble { exit: Exit::Runtime, message: error.message, help: error.hint })
+    }
+}
+
+impl From<WorkspaceError> for Failure {
+    fn from(error: WorkspaceError) -> Self {
+        let exit = match error.kind {
+            WorkspaceErrorKind::Auth => Exit::Credentials,
+            WorkspaceErrorKind::Disk => Exit::Local,
+            WorkspaceErrorKind::Missing
+            | WorkspaceErrorKind::Transient
+            | WorkspaceErrorKind::Refused
+            | WorkspaceErrorKind::Failed => Exit::Forge,
+        };
+        Self::new(exit, error.message)
+    }
+}
+
+impl From<AccountsError> for Failure {
+    fn from(error: AccountsError) -> Self {
+        let exit = match error {
+            AccountsError::Unknown(_) => Exit::Credentials,
+            AccountsError::State(_) => Exit::Local,
+        };
+        Self::new(exit, error.to_string())
+    }
+}

@@ -1,0 +1,24 @@
+//! Output for programs: every document names its schema version and its kind. Fields are only added within a version.
+
+use crate::{exit::Exit, failure::Failure};
+use serde::Serialize;
+
+/// Version of all JSON output.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: u32,
+    kind: &'a str,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+/// The document as indented text, without a line end. `body` must be a struct or a map.
+///
+/// # Errors
+/// When the body cannot be written as JSON, which is a mistake in Hydra.
+pub fn document<T: Serialize>(kind: &str, body: &T) -> Result<String, Failure> {
+    serde_json::to_string_pretty(&Document { schema: SCHEMA, kind, body })
+        .map_err(|error| Failure::new(Exit::Internal, format!("{kind} cannot be written as JSON: {error}")))
+}

@@ -1,0 +1,98 @@
+//! The last edge before a person's eyes: nothing that looks like a credential is shown, whatever the text it stands in.
+
+/// Prefixes that credentials begin with.
+const PREFIXES: &[&str] = &[
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "sk-ant-",
+    "sk-",
+    "xoxb-",
+    "AKIA",
+    "glpat-",
+    "AIza",
+    "eyJ",
+];
+
+/// What stands for a secret.
+pub const MASK: &str = "********";
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '=' | '.')
+}
+
+fn looks_secret(word: &str) -> bool {
+    if PREFIXES.iter().any(|prefix| word.find(prefix).is_some_and(|at| word.len() >= at + prefix.len() + 8)) {
+        return true;
+    }
+    // A long run of letters and digits mixed: base64 or hexadecimal, not a name or a path.
+    let dense = word.split(['/', '.', '-']).map(str::len).max().unwrap_or(0) >= 32;
+    dense && word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// Masks every word that looks like a credential. Object ids of git (40 lower-case hexadecimal digits) are let through.
+#[must_use]
+pub fn scrub(text: &str) -> String {
+    words(text, |word| if looks_secret(word) && !is_object_id(word) { MASK.to_owned() } else { word.to_owned() })
+}
+
+/// Masks in place, so that every byte keeps its position: suspicious words, or every word (`all`).
+#[must_use]
+pub fn stars(text: &str, all: bool) -> String {
+    words(text, |word| if all || looks_secret(word) { "*".repeat(word.len()) } else { word.to_owned() })
+}
+
+/// Masks the given values wherever they stand; for what was read as a secret.
+#[must_use]
+pub fn scrub_values<'a>(text: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+    let mut out = text.to_owned();
+    for value in values {
+        if value.len() >= 4 {
+            out = out.replace(value, MASK);
+        }
+    }
+    scrub(&out)
+}
+
+fn is_object_id(word: &str) -> bool {
+    matches!(word.len(), 40 | 64) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn words(text: &str, replace: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let (before, tail) = rest.split_at(start);
+        out.push_str(before);
+        let end = tail.find(|c| !is_word(c)).unwrap_or(tail.len());
+        let (word, tail) = tail.split_at(end);
+        out.push_str(&replace(word));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_every_known_shape_are_masked_and_words_are_not() {
+        for secret in [
+            "ghp_0123456789abcdef0123456789abcdef0123",
+            "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz",
+            "sk-ant-oat01-abcdefghijklmnop",
+            "AAAAC3NzaC1lZDI1NTE5AAAAIJ9zqTkQ2kX8",
+        ] {
+            let shown = scrub(&format!("it was {secret}, they say"));
+            assert_eq!(shown, "it was ********, they say");
+            assert_eq!(stars(secret, false), "*".repeat(secret.len()));
+        }
+        let plain = "see https://github.com/acme/widgets/blob/main/docs/operations/secrets.md at 0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(scrub(plain), plain);
+    }
+}
