@@ -73,6 +73,8 @@ pub struct Session<'a> {
     pub prompt: String,
     /// The persona.
     pub system: String,
+    /// A file with the same text: an argument holds 128 KiB at most.
+    pub system_file: PathBuf,
     /// Variables; each driver takes what it may see.
     pub env: &'a Environment,
 }

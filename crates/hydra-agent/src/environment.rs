@@ -42,6 +42,15 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+    /// With `name` set to the value of `alias`, where only that one is there.
+    #[must_use]
+    pub fn aliased(&self, name: &str, alias: &str) -> Self {
+        let mut all = self.clone();
+        if let (None, Some(value)) = (self.get(name), self.get(alias)) {
+            all.0.insert(name.to_owned(), value.to_owned());
+        }
+        all
+    }
     /// Whether the variable is there at all, empty or not.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

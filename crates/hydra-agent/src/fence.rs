@@ -47,7 +47,7 @@ pub(crate) type Relayed = BTreeMap<String, Vec<SocketAddr>>;
 pub(crate) fn enter(
     env: &Environment,
     hosts: &[String],
-    endpoint: Option<&str>,
+    endpoints: &[String],
     say: &mut dyn FnMut(String) -> Result<(), WriteError>,
 ) -> Result<Relayed, FenceError> {
     if env.get(AGAIN).is_some() {
@@ -56,7 +56,7 @@ pub(crate) fn enter(
     privileges::check_before().map_err(FenceError::at("privileges"))?;
     say("privileges: NET_ADMIN is there, and no-new-privileges is set".into())?;
 
-    let found = names::resolve(hosts, endpoint).map_err(FenceError::at("resolve"))?;
+    let found = names::resolve(hosts, endpoints).map_err(FenceError::at("resolve"))?;
     for note in &found.notes {
         say(format!("resolve: {note}"))?;
     }

@@ -68,9 +68,8 @@ impl Git {
     /// Runs it and returns its standard output; its words in the error.
     pub(crate) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Result<Vec<u8>, String> {
         let mut command = self.command(args);
-        let shown =
-            command.get_args().skip_while(|arg| arg.to_str().is_none_or(|a| a == "-c" || a.contains('='))).next();
-        let shown = shown.map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
+        let own = |arg: &&OsStr| arg.to_str().is_some_and(|arg| arg != "-c" && !arg.contains('='));
+        let shown = command.get_args().find(own).map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
         let output = command.output().map_err(|error| format!("git cannot be started: {error}"))?;
         if output.status.success() {
             return Ok(output.stdout);

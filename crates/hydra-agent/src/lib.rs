@@ -21,6 +21,7 @@ mod process;
 mod quality;
 mod relay;
 mod scrub;
+mod work;
 mod workspace;
 
 pub use args::AgentArgs;

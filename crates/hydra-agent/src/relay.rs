@@ -6,6 +6,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
     task::JoinSet,
     time::timeout,
 };
@@ -17,42 +18,52 @@ const MAX_HEAD: usize = 8 * 1024;
 /// How long a client may take for its request, and a server for its answer to the connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A relay that listens.
+/// A relay that serves, on a thread of its own, until it is dropped.
 pub(crate) struct Relay {
-    listener: TcpListener,
-    names: Arc<Relayed>,
+    address: SocketAddr,
+    // Dropped with the relay: its one task, and with it every connection, ends then.
+    _runtime: Runtime,
+    _serving: JoinSet<()>,
 }
 
 impl Relay {
     /// Listens on a free port of loopback.
-    pub(crate) async fn listen(names: Relayed) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(("127.0.0.1", 0)).await?, names: Arc::new(names) })
+    pub(crate) fn start(names: Relayed) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("relay").enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
+        let address = listener.local_addr()?;
+        let mut serving = JoinSet::new();
+        serving.spawn_on(serve(listener, Arc::new(names)), runtime.handle());
+        Ok(Self { address, _runtime: runtime, _serving: serving })
     }
-    /// Its address, for `HTTPS_PROXY`.
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// What tells programs to use it.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (String, String)> {
+        let address = format!("http://{}", self.address);
+        let proxies = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+        let direct = ["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), "localhost,127.0.0.1,::1".to_owned()));
+        proxies.into_iter().map(move |name| (name.to_owned(), address.clone())).chain(direct)
     }
-    /// Serves until it is dropped; connections end with it.
-    pub(crate) async fn serve(self) {
-        let mut open = JoinSet::new();
-        loop {
-            while open.len() >= MAX_CONNECTIONS {
-                open.join_next().await;
-            }
-            tokio::select! {
-                accepted = self.listener.accept() => {
-                    if let Ok((client, _)) = accepted {
-                        open.spawn(carry(client, Arc::clone(&self.names)));
-                    }
+}
+
+async fn serve(listener: TcpListener, names: Arc<Relayed>) {
+    let mut open = JoinSet::new();
+    loop {
+        while open.len() >= MAX_CONNECTIONS {
+            open.join_next().await;
+        }
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((client, _)) = accepted {
+                    open.spawn(carry(client, Arc::clone(&names)));
                 }
-                Some(_) = open.join_next() => {}
             }
+            Some(_) = open.join_next() => {}
         }
     }
 }
 
 async fn carry(mut client: TcpStream, names: Arc<Relayed>) {
-    let Ok(Some(target)) = timeout(PATIENCE, request(&mut client)).await else { return };
+    let Ok(Some(Request { target, first })) = timeout(PATIENCE, request(&mut client)).await else { return };
     let Some(addresses) = names.get(&target) else {
         let body = format!("{{\"reason\":\"dns.not_allowed\",\"host\":{target:?}}}\n");
         let head = format!(
@@ -65,7 +76,11 @@ async fn carry(mut client: TcpStream, names: Arc<Relayed>) {
     };
     match timeout(PATIENCE, TcpStream::connect(addresses.as_slice())).await {
         Ok(Ok(mut server)) => {
-            if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
+            let begun = match &first {
+                Some(head) => server.write_all(head).await,
+                None => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await,
+            };
+            if begun.is_ok() {
                 // Either side may end it at any time.
                 let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
             }
@@ -76,8 +91,16 @@ async fn carry(mut client: TcpStream, names: Arc<Relayed>) {
     }
 }
 
-/// The `host:port` of a CONNECT request, byte by byte so that nothing of what follows is swallowed. Anything else is none.
-async fn request(client: &mut TcpStream) -> Option<String> {
+/// What a client asks for.
+struct Request {
+    /// `host:port`.
+    target: String,
+    /// The head of a plain request, passed on as it is: every server takes the absolute form. None for CONNECT.
+    first: Option<Vec<u8>>,
+}
+
+/// Reads a request's head, byte by byte so that nothing of what follows is swallowed.
+async fn request(client: &mut TcpStream) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() >= MAX_HEAD {
@@ -85,10 +108,15 @@ async fn request(client: &mut TcpStream) -> Option<String> {
         }
         head.push(client.read_u8().await.ok()?);
     }
-    let head = String::from_utf8(head).ok()?;
-    let mut words = head.lines().next()?.split(' ');
-    (words.next()? == "CONNECT").then_some(())?;
-    Some(words.next()?.to_ascii_lowercase())
+    let text = std::str::from_utf8(&head).ok()?;
+    let mut words = text.lines().next()?.split(' ');
+    let (method, target) = (words.next()?, words.next()?);
+    if method == "CONNECT" {
+        return Some(Request { target: target.to_ascii_lowercase(), first: None });
+    }
+    let authority = target.strip_prefix("http://")?.split('/').next()?.to_ascii_lowercase();
+    let target = if authority.contains(':') { authority } else { format!("{authority}:80") };
+    Some(Request { target, first: Some(head) })
 }
 
 #[cfg(test)]
@@ -99,10 +127,10 @@ mod tests {
     async fn a_known_name_is_carried_and_another_is_refused() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = server.local_addr().unwrap();
-        let relay = Relay::listen([("model.test:443".to_owned(), vec![at])].into()).await.unwrap();
-        let address = relay.address().unwrap();
+        let relay_at = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = relay_at.local_addr().unwrap();
         let mut tasks = JoinSet::new();
-        tasks.spawn(relay.serve());
+        tasks.spawn(serve(relay_at, Arc::new([("model.test:443".to_owned(), vec![at])].into())));
         let ask = async |host: &str| {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(format!("CONNECT {host} HTTP/1.1\r\n\r\nhello").as_bytes()).await.unwrap();

@@ -33,7 +33,7 @@ pub(super) fn launch(session: &Session<'_>) -> Launch {
     .to_vec();
     argv.extend(["--model".into(), session.model.to_string(), "--max-turns".into(), session.max_turns.to_string()]);
     if !session.system.trim().is_empty() {
-        argv.extend(["--append-system-prompt".into(), session.system.clone()]);
+        argv.extend(["--append-system-prompt-file".into(), session.system_file.display().to_string()]);
     }
     argv.extend(["--add-dir".into(), session.out.display().to_string()]);
     if session.read_only {

@@ -16,6 +16,7 @@ pub(super) fn launch(session: &Session<'_>) -> Result<Launch, String> {
     let mut env = session.variables(Driver::Demo);
     env.insert("HYDRA_MODEL".into(), session.model.to_string());
     env.insert("HYDRA_MAX_TURNS".into(), session.max_turns.to_string());
-    env.insert("HYDRA_SYSTEM_PROMPT".into(), session.system.clone());
+    env.insert("HYDRA_SYSTEM_PROMPT".into(), crate::events::cut(&session.system, 20_000));
+    env.insert("HYDRA_READ_ONLY".into(), u8::from(session.read_only).to_string());
     Ok(Launch { argv, env, stdin: session.prompt.clone() })
 }

@@ -127,10 +127,8 @@ impl GeminiParser {
                 let model = model_name(Some(line.model.as_str()));
                 emit(EventKind::Started { driver: "gemini".into(), version: None, model });
             }
-            "message" if line.role.as_str() == "assistant" => {
-                if self.said.len() < 64 * 1024 {
-                    self.said.push_str(line.content.as_str());
-                }
+            "message" if line.role.as_str() == "assistant" && self.said.len() < 64 * 1024 => {
+                self.said.push_str(line.content.as_str());
             }
             "tool_use" => {
                 self.close_text(emit);

@@ -22,9 +22,9 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
-/// Resolves every exact name of the policy and the model endpoint. A name of the policy that cannot be used is left closed and
-/// noted; the endpoint must resolve.
-pub(super) fn resolve(hosts: &[String], endpoint: Option<&str>) -> Result<Found, String> {
+/// Resolves every exact name of the policy and every endpoint. A name of the policy that cannot be used is left closed and
+/// noted; an endpoint must resolve.
+pub(super) fn resolve(hosts: &[String], endpoints: &[String]) -> Result<Found, String> {
     let mut found = Found::default();
     // What is looked up at Docker's resolver goes on to the world: a name is a message. So it is closed.
     found.allowed.closed_loopback.insert(DOCKER_RESOLVER);
@@ -52,10 +52,10 @@ pub(super) fn resolve(hosts: &[String], endpoint: Option<&str>) -> Result<Found,
             },
         }
     }
-    if let Some(endpoint) = endpoint {
+    for endpoint in endpoints {
         let endpoint: Endpoint = endpoint.parse().map_err(|error: hydra_core::egress::HostError| error.to_string())?;
         let addresses = look_up(endpoint.host(), endpoint.port())
-            .map_err(|why| format!("the model endpoint {endpoint}: {why}; check model_endpoint and the network"))?;
+            .map_err(|why| format!("the endpoint {endpoint}: {why}; check model_endpoint and the network"))?;
         found.allowed.model.extend(addresses.iter().copied());
         if endpoint.host().parse::<IpAddr>().is_err() {
             found.by_name.insert(endpoint.to_string(), addresses);
@@ -162,11 +162,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_stays_closed_and_is_named() {
-        let found = resolve(&["*.example.com".into(), "nothing.invalid".into()], Some("127.0.0.1:8443")).unwrap();
+        let found = resolve(&["*.example.com".into(), "nothing.invalid".into()], &["127.0.0.1:8443".into()]).unwrap();
         assert!(found.allowed.https.is_empty());
         assert_eq!(found.allowed.model, ["127.0.0.1:8443".parse().unwrap()].into());
         assert_eq!(found.notes.len(), 2, "{:?}", found.notes);
-        assert!(resolve(&["*.com".into()], None).unwrap_err().contains("public suffix"));
-        assert!(resolve(&[], Some("nothing.invalid:1")).unwrap_err().contains("model_endpoint"));
+        assert!(resolve(&["*.com".into()], &[]).unwrap_err().contains("public suffix"));
+        assert!(resolve(&[], &["nothing.invalid:1".into()]).unwrap_err().contains("model_endpoint"));
     }
 }

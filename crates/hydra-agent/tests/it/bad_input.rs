@@ -46,19 +46,23 @@ fn mode_and_job_must_be_the_ones_of_the_file() {
 }
 
 #[test]
-fn a_bundle_of_other_commits_is_refused() {
-    let mut stage = Stage::new("build", "");
-    let ended = stage.run();
-    assert!(ended.code == 10, "an agent that says nothing crashed: {}", ended.code);
-    stage.job["issue"] = json!({"repo": "acme/app", "number": 8});
+fn a_damaged_bundle_and_one_of_other_commits_are_refused() {
+    let stage = Stage::new("build", "");
+    stage.run();
     std::fs::write(stage.path("in/repo.bundle"), "no bundle").unwrap();
-    let child = stage.start();
-    // The stage makes the bundle anew before each start, so this one is damaged while nothing reads it yet.
-    drop(child.wait_with_output());
-    let job = stage.job.clone();
-    let other = Stage::new("build", "");
+    let ended = stage.again();
+    assert_eq!(ended.code, 22);
+    assert!(ended.stderr.contains("the workspace could not be made: git fetch"), "{}", ended.stderr);
+
+    let stage = Stage::new("build", "");
+    stage.run();
+    let other = "0123456789012345678901234567890123456789";
+    let mut job = stage.job.clone();
+    job["head"] = json!(other);
     std::fs::write(stage.path("in/job.json"), job.to_string()).unwrap();
-    drop(other);
+    let ended = stage.again();
+    assert_eq!(ended.code, 22);
+    assert!(ended.stderr.contains(&format!("job.json names {other}")), "{}", ended.stderr);
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Stage {
         git(&origin, &["bundle", "create", "-q", bundle.to_str().unwrap(), "hydra-base", "hydra-head"]);
         serde_json::from_value::<JobInput>(self.job.clone()).expect("the test's job follows the contract");
         std::fs::write(self.path("in/job.json"), self.job.to_string()).unwrap();
+        self.command()
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hydra-agent"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -107,6 +111,12 @@ impl Stage {
     pub(crate) fn run(&self) -> Ended {
         let output = self.prepare().output().unwrap();
         self.ended(output)
+    }
+
+    /// Once more, with `/in` as it lies there and a fresh `/out`.
+    pub(crate) fn again(&self) -> Ended {
+        std::fs::remove_dir_all(self.path("out")).unwrap();
+        self.ended(self.command().output().unwrap())
     }
 
     pub(crate) fn start(&self) -> std::process::Child {
