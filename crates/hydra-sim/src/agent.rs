@@ -37,11 +37,8 @@ pub async fn run(args: &[String]) -> i32 {
             std::future::pending::<()>().await;
         }
     };
-    match run_session(&options, &prompt, &mut std::io::stdout(), interrupted).await {
-        Ok(code) => code,
-        // Whoever read the events is gone: there is nobody left to tell.
-        Err(_) => 1,
-    }
+    // An error means that whoever read the events is gone: there is nobody left to tell.
+    run_session(&options, &prompt, &mut std::io::stdout(), interrupted).await.unwrap_or(1)
 }
 
 fn complain(message: &str) -> i32 {

@@ -94,7 +94,7 @@ mod tests {
             ("x".repeat(200_000), "no git bundle"),
             (format!("# v2 git bundle\n{ID} refs/heads/a\n\nnopack"), "no pack"),
             (format!("# v2 git bundle\n{ID} refs/heads/a\n"), "no git bundle"),
-            (format!("# v2 git bundle\nabc refs/heads/a\n\nPACK"), "commit id"),
+            ("# v2 git bundle\nabc refs/heads/a\n\nPACK".into(), "commit id"),
             (format!("# v2 git bundle\n{ID} a\n{ID} a\n\nPACK"), "twice"),
             (format!("# v3 git bundle\n@filter=blob:none\n{ID} a\n\nPACK"), "filter"),
             (format!("# v3 git bundle\n@object-format=sha256\n{ID} a\n\nPACK"), "sha256"),

@@ -16,6 +16,7 @@ mod push;
 mod read;
 mod remote;
 mod scratch;
+mod sweep;
 mod tips;
 mod workspace;
 

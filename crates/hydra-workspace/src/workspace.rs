@@ -38,6 +38,15 @@ impl GitWorkspace {
         self
     }
 
+    /// Removes bundles and left-over quarantines that nobody touched for so long; how many. A bundle that is needed again is
+    /// written again.
+    ///
+    /// # Errors
+    /// When the state folder cannot be read or written.
+    pub fn sweep(&self, untouched: std::time::Duration) -> Result<usize, WorkspaceError> {
+        crate::sweep::sweep(&self.state, untouched)
+    }
+
     async fn mirror<'a>(&'a self, repo: &'a RepoName) -> Result<Mirror<'a>, WorkspaceError> {
         Mirror::open(&self.git, self.remotes.as_ref(), &self.state, repo).await
     }

@@ -58,7 +58,7 @@ impl UsageTotals {
         for sum in sums {
             match tokens {
                 Some(tokens) => {
-                    sum.tokens = sum.tokens + tokens;
+                    sum.tokens += tokens;
                     sum.answers += 1;
                 }
                 None => sum.faults += 1,

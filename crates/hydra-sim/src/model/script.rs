@@ -64,6 +64,9 @@ pub struct Session {
     pub steps: Vec<Step>,
 }
 
+/// A place of a conversation: the faults that stand before it, each with its index, and the answer, where there is one.
+pub(crate) type Place<'a> = (Vec<(usize, &'a Step)>, Option<&'a Step>);
+
 /// One answer, a fault, or a fault before an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -235,7 +238,7 @@ impl Script {
 
 impl Session {
     /// The answers, each with the faults that stand before it; the last entry has no answer and stands for what comes after.
-    pub(crate) fn answers(&self) -> Vec<(Vec<(usize, &Step)>, Option<&Step>)> {
+    pub(crate) fn answers(&self) -> Vec<Place<'_>> {
         let mut answers = Vec::new();
         let mut before = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {

@@ -6,7 +6,7 @@ use hydra_sim::model::{ModelSim, Script, scenario};
 use serde_json::Value;
 use std::process::{Command, Stdio};
 
-/// Runs the CLI as Hydra does; its events.
+/// Runs the CLI (`HYDRA_CLAUDE`, or `claude` on PATH) as Hydra does; its events.
 fn claude(desk: &Desk, stage: Stage, job: &str, key: &str) -> (i32, Vec<Value>) {
     use std::io::Write as _;
     let program = std::env::var("HYDRA_CLAUDE").unwrap_or_else(|_| "claude".into());
@@ -31,13 +31,10 @@ fn claude(desk: &Desk, stage: Stage, job: &str, key: &str) -> (i32, Vec<Value>) 
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("HYDRA_CLAUDE, or `claude` on PATH, is the CLI");
+        .unwrap();
     child.stdin.take().unwrap().write_all(prompt.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    if let Ok(folder) = std::env::var("HYDRA_KEEP_STREAMS") {
-        std::fs::write(std::path::Path::new(&folder).join(format!("{job}.jsonl")), &text).unwrap();
-    }
     (output.status.code().unwrap_or(-1), text.lines().map(|l| serde_json::from_str(l).unwrap()).collect())
 }
 

@@ -37,7 +37,7 @@ async fn an_honest_delivery_is_described_and_can_be_pushed() {
         commits,
         [(&one, "one\n\nwith a body", "Ann <ann@example.org>"), (&two, "two", "Ann <ann@example.org>")]
     );
-    assert_eq!(delivery.commits[0].parents, [parent.clone()]);
+    assert_eq!(delivery.commits[0].parents, std::slice::from_ref(&parent));
     let paths: Vec<_> = delivery.diff.files.iter().map(|f| (f.status, f.path.as_str())).collect();
     assert_eq!(paths, [('M', "src/a.sh"), ('A', "src/new.sh")]);
     // Twice is the same, and what was accepted can be pushed later, by another process too.

@@ -133,3 +133,16 @@ async fn a_long_patch_is_cut_and_says_so() {
     assert!(diff.truncated && diff.patch.len() <= 2 * 1024 * 1024 && diff.patch.len() > 2_000_000);
     assert_eq!(diff.files[0].lines, Some((500_000, 0)));
 }
+
+#[tokio::test]
+async fn old_bundles_are_swept_and_written_again_when_needed() {
+    let world = World::new();
+    let base = world.tips().await.base;
+    assert_eq!(world.workspace.sweep(std::time::Duration::ZERO).unwrap(), 0, "nothing is there yet");
+    let path = world.workspace.bundle(&repo(), &base, &base).await.unwrap();
+    assert_eq!(world.workspace.sweep(std::time::Duration::from_secs(3_600)).unwrap(), 0);
+    assert_eq!(world.workspace.sweep(std::time::Duration::ZERO).unwrap(), 1);
+    assert!(!path.exists());
+    assert_eq!(world.workspace.bundle(&repo(), &base, &base).await.unwrap(), path);
+    assert!(path.exists());
+}

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Answers every request with one status and keeps what it was asked.
-async fn server(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>, tokio::task::JoinHandle<()>) {
+async fn server(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>, tokio::task::JoinSet<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/{{repo}}.git", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = seen.clone();
-    let task = tokio::spawn(async move {
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut buffer = vec![0; 16 * 1024];
             let read = socket.read(&mut buffer).await.unwrap_or_default();
@@ -28,7 +29,7 @@ async fn server(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>, tokio
             let _ = socket.write_all(answer.as_bytes()).await;
         }
     });
-    (address, seen, task)
+    (address, seen, serving)
 }
 
 fn with_token(dir: &std::path::Path, template: String) -> GitWorkspace {
@@ -53,7 +54,7 @@ async fn a_servers_refusal_says_what_it_was_and_never_the_token() {
         let dir = tempfile::tempdir().unwrap();
         let workspace = with_token(dir.path(), address);
         let error = workspace.tips(&repo(), &"main".parse().unwrap(), &"x".parse().unwrap()).await.unwrap_err();
-        task.abort();
+        drop(task);
         assert_eq!(error.kind, kind, "{status}: {error}");
         let asked = seen.lock().unwrap().join("\n");
         assert!(asked.contains("Authorization: Basic eC1hY2Nlc3MtdG9rZW46"), "{asked}");
@@ -89,7 +90,7 @@ async fn the_token_is_in_no_argument_of_any_process_and_in_no_file() {
     let workspace = with_token(world.dir.path(), address).with_environment(vec![("PATH".into(), path.into())]);
     let branch = "hydra/x".parse().unwrap();
     workspace.push(&repo(), &branch, None, Some(&base), TokenRole::Builder).await.unwrap_err();
-    task.abort();
+    drop(task);
     let argv = std::fs::read_to_string(&log).unwrap();
     assert!(argv.contains("ls-remote"), "{argv}");
     assert!(!argv.contains("secret-of") && !argv.contains("eC1hY2Nlc3M"), "{argv}");
