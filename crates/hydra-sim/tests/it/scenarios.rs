@@ -175,3 +175,27 @@ fn only_the_conflict_has_a_second_commit() {
         assert!(!scenario.shows.is_empty());
     }
 }
+
+#[test]
+fn hydra_itself_reads_the_change_folder_and_every_verdict() {
+    let below = "openspec/changes/add-word-limit/";
+    let folder = demo_repo().into_iter().filter_map(|(p, b)| Some((p.strip_prefix(below)?.to_owned(), b))).collect();
+    let change = hydra_core::openspec::ChangeFolder::parse(&folder).unwrap();
+    let (_, body) = hydra_sim::model::demo_issue();
+    let name = hydra_core::openspec::change_named_by(&body).unwrap().unwrap();
+    assert_eq!(change.check_place(&name, &"any/slug".parse().unwrap()), []);
+    let required: Vec<_> = change.requirements().iter().map(|r| format!("{r:?}")).collect();
+    for scenario in SCENARIOS.iter().map(|name| scenario(name).unwrap().unwrap()) {
+        let steps = scenario.script.sessions.iter().flat_map(|s| &s.steps);
+        for call in steps.flat_map(|step| step.tool.iter().chain(&step.tools)) {
+            if call.input.get("file_path").and_then(|p| p.as_str()) != Some("{{out}}/verdict.json") {
+                continue;
+            }
+            let verdict =
+                hydra_core::verdict::parse::parse(call.input["content"].as_str().unwrap().as_bytes()).unwrap();
+            for judged in verdict.requirements {
+                assert!(required.iter().any(|r| r.contains(&judged.requirement)), "{judged:?}");
+            }
+        }
+    }
+}
