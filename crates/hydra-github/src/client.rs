@@ -182,13 +182,14 @@ impl Client {
         self.once(&Method::GET, url, None, &[], &self.basic).await
     }
 
-    /// One write, sent once: whoever gets `Transient` looks the effect up by its key before anything else.
+    /// One write, sent once, without a body when it is null: whoever gets `Transient` looks the effect up by its key before anything else.
     pub(crate) async fn write(&self, method: Method, url: &Url, body: &serde_json::Value) -> Result<Reply, ForgeError> {
         let mut last = self.last_write.lock().await;
         if let Some(last) = *last {
             tokio::time::sleep_until(last + self.config.write_gap).await;
         }
-        let sent = self.once(&method, url, Some(body), &[], &self.bearer).await;
+        let body = (!body.is_null()).then_some(body);
+        let sent = self.once(&method, url, body, &[], &self.bearer).await;
         *last = Some(Instant::now());
         sent
     }

@@ -8,7 +8,7 @@ use hydra_core::{
     ports::{Applied, ForgeError, ForgeErrorKind},
     view::{RepoLabel, ThreadNumber},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Client {
     /// Sends only what changes something. A label that is both added and removed is added.
@@ -43,7 +43,7 @@ impl Client {
         }
         for name in extra {
             let url = self.url(&["repos", repo.owner(), repo.name(), "issues", &id, "labels", name]);
-            let Err(e) = self.write(Method::DELETE, &url, &json!({})).await else { continue };
+            let Err(e) = self.write(Method::DELETE, &url, &Value::Null).await else { continue };
             // Gone meanwhile, or the answer was lost: what stands there now decides.
             let gone = (lost(&e) || e.kind == ForgeErrorKind::Missing) && !has(&self.label_names(&listed).await?, name);
             if !gone {

@@ -2,5 +2,7 @@
 
 mod errors;
 mod guard;
+mod leases;
+mod reads;
 mod shape;
 mod writes;
