@@ -1,18 +1,24 @@
 //! One file per command, under the command's name.
 
+mod agent;
+mod change;
 mod completions;
 mod config;
 mod init;
 mod man;
+mod render;
 
 use crate::{args::Command, context::Context, exit::Exit, failure::Failure};
+use std::process::ExitCode;
 
 /// Does what the command line asks.
 ///
 /// # Errors
 /// Why it could not.
-pub fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
-    match command {
+pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let exit = match command {
+        Command::Agent(passed) => return Ok(agent::wrapper(passed)),
+        Command::SimAgent(passed) => return agent::simulated(passed),
         Command::Init(args) => init::run(context, &args),
         Command::Config(command) => config::run(context, &command),
         Command::Completions(args) => completions::run(context, &args),
@@ -22,7 +28,7 @@ pub fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Poll(_) => Err(Failure::not_built("poll")),
         Command::Supervise(_) => Err(Failure::not_built("supervise")),
         Command::DevRun(_) => Err(Failure::not_built("dev-run")),
-        Command::Change(_) => Err(Failure::not_built("change")),
+        Command::Change(command) => change::run(context, &command),
         Command::Status(_) => Err(Failure::not_built("status")),
         Command::Explain(_) => Err(Failure::not_built("explain")),
         Command::Logs(_) => Err(Failure::not_built("logs")),
@@ -32,8 +38,16 @@ pub fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Stop(_) => Err(Failure::not_built("stop")),
         Command::Prune(_) => Err(Failure::not_built("prune")),
         Command::Labels(_) => Err(Failure::not_built("labels")),
-        Command::Render(_) => Err(Failure::not_built("render")),
-        Command::Agent(_) => Err(Failure::not_built("agent")),
-        Command::SimAgent(_) => Err(Failure::not_built("sim-agent")),
-    }
+        Command::Render(command) => render::run(context, &command),
+    }?;
+    Ok(exit.into())
+}
+
+/// Runs what needs a reactor, and joins it.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("no threads could be started: {error}")))?;
+    Ok(runtime.block_on(work))
 }

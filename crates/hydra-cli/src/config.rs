@@ -117,6 +117,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
         yolo_allowed: resolved.yolo_allowed,
         personas: resolved.personas,
         prices: resolved.prices,
+        egress: resolved.egress,
         public_keys,
         docker_host,
         secrets,

@@ -1,11 +1,14 @@
 //! The hydra command: arguments, configuration, output, and the place where the adapters are joined.
 
+pub mod accounts;
 pub mod args;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod context;
 pub mod exit;
 pub mod failure;
+pub mod images;
 pub mod output;
 pub mod secrets;
 
@@ -28,7 +31,7 @@ pub fn main() -> ExitCode {
         }
     };
     match commands::run(&context, cli.command) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
         Err(failure) => {
             output::errors::show(&failure, cli.global.json, context.screen.color_on_stderr);

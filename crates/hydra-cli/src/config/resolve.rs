@@ -9,11 +9,15 @@ use super::{
 use hydra_core::{
     ContainerType, IdError, Login, ModelName, RepoName, Stage, TokenRole,
     diagnostic::nearest,
+    egress::{Endpoint, EgressPolicy, HostPattern},
     persona::{Limits, Persona},
     prices::{Price, PriceTable},
     verdict::envelope::PublicKey,
 };
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// What the third pass makes of the file.
 #[derive(Debug)]
@@ -23,6 +27,7 @@ pub(super) struct Resolved {
     pub(super) yolo_allowed: Vec<Login>,
     pub(super) personas: Vec<Persona>,
     pub(super) prices: PriceTable,
+    pub(super) egress: EgressPolicy,
     pub(super) public_keys: Vec<PublicKey>,
     pub(super) warnings: Vec<String>,
 }
@@ -38,6 +43,7 @@ pub(super) fn resolve(values: &HydraToml, file: Option<&SourceText>, root: &Path
         yolo_allowed: pass.yolo(),
         personas: pass.personas(root),
         prices,
+        egress: pass.egress(),
         public_keys: pass.keys(),
         warnings: Vec::new(),
     };
@@ -153,25 +159,44 @@ impl Pass<'_> {
         if values.pipeline.poll_interval.as_secs() < 5 {
             self.report("pipeline.poll_interval", "it must be at least \"5s\"", None);
         }
-        self.egress();
     }
 
-    fn egress(&mut self) {
-        let kinds: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).collect();
-        let unknown: Vec<String> =
-            self.values.egress.extra.keys().filter(|kind| !kinds.contains(&kind.as_str())).cloned().collect();
-        for kind in unknown {
-            let help = nearest(&kind, &kinds).map(|near| format!("did you mean `{near}`?"));
-            self.report(&format!("egress.extra.{kind}"), "there is no such type of container", help);
-        }
-        if let Some(endpoint) = &self.values.egress.model_endpoint {
-            let good = endpoint
-                .rsplit_once(':')
-                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
-            if !good {
-                self.report("egress.model_endpoint", "it must be HOST:PORT", None);
+    fn egress(&mut self) -> EgressPolicy {
+        let egress = &self.values.egress;
+        let base = self.hosts("egress.base", &egress.base);
+        let floor = self.hosts("egress.floor", &egress.floor);
+        let mut extra = BTreeMap::new();
+        for (name, hosts) in &egress.extra {
+            let key = format!("egress.extra.{name}");
+            match name.parse::<ContainerType>() {
+                Ok(kind) => {
+                    extra.insert(kind, self.hosts(&key, hosts));
+                }
+                Err(error) => {
+                    let kinds: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).collect();
+                    self.report(&key, error, nearest(name, &kinds).map(|near| format!("did you mean `{near}`?")));
+                }
             }
         }
+        let model_endpoint = egress.model_endpoint.as_ref().and_then(|text| match text.parse::<Endpoint>() {
+            Ok(endpoint) => Some(endpoint),
+            Err(error) => {
+                self.report("egress.model_endpoint", error, Some("write HOST:PORT".to_owned()));
+                None
+            }
+        });
+        EgressPolicy { base, extra, floor, model_endpoint }
+    }
+
+    fn hosts(&mut self, key: &str, lines: &[String]) -> BTreeSet<HostPattern> {
+        let mut hosts = BTreeSet::new();
+        for line in lines {
+            match line.parse::<HostPattern>() {
+                Ok(host) => _ = hosts.insert(host),
+                Err(error) => self.report(key, error, None),
+            }
+        }
+        hosts
     }
 
     fn repos(&mut self) -> Vec<RepoName> {

@@ -3,7 +3,8 @@
 use super::duration::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use hydra_core::egress::{EgressPolicy, HostPattern};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where jobs run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,7 +55,7 @@ pub struct Egress {
     pub mode: EgressMode,
     /// Hosts that every type with an agent may reach. An exact name, or `*.` before one.
     pub base: Vec<String>,
-    /// Further hosts, by type of container: `builder`, `reviewer`, `security`, `applier`.
+    /// Further hosts, by type of container: `builder`, `quality`, `reviewer`, `security`, `applier`. A list given here replaces the default one.
     pub extra: BTreeMap<String, Vec<String>>,
     /// Hosts that a repository's `.hydra.toml` may add; it can add no others.
     pub floor: Vec<String>,
@@ -117,7 +118,7 @@ impl Default for Runtime {
             network: "hydra-net".to_owned(),
             image_prefix: "ghcr.io/conductionnl".to_owned(),
             image_tag: "latest".to_owned(),
-            image_lock: "images/images.lock.json".to_owned(),
+            image_lock: "target/images.lock.json".to_owned(),
             toolchains: BTreeMap::new(),
             tmp_mib: 512,
             workspace_mib: 2048,
@@ -129,11 +130,13 @@ impl Default for Runtime {
 
 impl Default for Egress {
     fn default() -> Self {
+        let policy = EgressPolicy::default();
+        let texts = |hosts: &BTreeSet<HostPattern>| hosts.iter().map(ToString::to_string).collect::<Vec<String>>();
         Self {
             mode: EgressMode::InContainer,
-            base: vec!["api.anthropic.com".to_owned()],
-            extra: BTreeMap::new(),
-            floor: Vec::new(),
+            base: texts(&policy.base),
+            extra: policy.extra.iter().map(|(kind, hosts)| (kind.to_string(), texts(hosts))).collect(),
+            floor: texts(&policy.floor),
             model_endpoint: None,
         }
     }

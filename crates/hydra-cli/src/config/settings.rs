@@ -3,6 +3,7 @@
 use super::file::{HydraToml, Identities};
 use crate::secrets::Secrets;
 use hydra_core::{
+    egress::EgressPolicy,
     Login, RepoName, Stage, TokenRole, persona::Persona, prices::PriceTable, verdict::envelope::PublicKey,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub personas: Vec<Persona>,
     /// Prices.
     pub prices: PriceTable,
+    /// What containers may reach.
+    pub egress: EgressPolicy,
     /// Public keys of `hydra.toml`, and the signing key's own.
     pub public_keys: Vec<PublicKey>,
     /// The engine's socket, where the configuration or `DOCKER_HOST` names one.

@@ -88,11 +88,7 @@ fn place(path: &Path, text: &str, shown: &Arc<NamedSource<String>>, range: Range
 fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let lower = line.to_ascii_lowercase();
-        let sounds = ["token", "secret", "password", "_key", "apikey", "api-key", "credential"]
-            .iter()
-            .any(|w| lower.contains(w));
-        if sounds && let Some(at) = line.find('=') {
+        if crate::output::mask::sounds_secret(line) && let Some(at) = line.find('=') {
             let (key, value) = line.split_at(at + 1);
             out.push_str(&crate::output::mask::stars(key, false));
             out.push_str(&crate::output::mask::stars(value, true));

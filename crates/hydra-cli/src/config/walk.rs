@@ -130,6 +130,9 @@ fn join(path: &str, name: &str) -> String {
 }
 
 fn suggest(name: &str, known: &[&str], path: &str) -> String {
+    if crate::output::mask::sounds_secret(name) {
+        return "secrets do not stand in this file: secrets/README.md says where they go".to_owned();
+    }
     match nearest(name, known) {
         Some(near) => format!("did you mean `{}`?", join(path, near)),
         None if path.is_empty() => format!("the file's keys and tables are: {}", known.join(", ")),

@@ -43,7 +43,7 @@ fn problem_text(problem: &Problem, color: bool) -> String {
         let mut excerpt = String::new();
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
         if handler.render_report(&mut excerpt, &Excerpt(problem)).is_ok() {
-            for line in excerpt.lines().filter(|line| !line.trim().is_empty()) {
+            for line in excerpt.lines().filter(|line| !matches!(line.trim(), "" | "x" | "×")) {
                 text.push_str(line);
                 text.push('\n');
             }

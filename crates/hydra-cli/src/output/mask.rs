@@ -33,6 +33,15 @@ fn looks_secret(word: &str) -> bool {
     dense && word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
+/// Whether a name or line sounds as if a secret stood beside it.
+#[must_use]
+pub fn sounds_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    // `issue_tokens` and `day_tokens` count tokens of another kind.
+    let lower = lower.replace("_tokens", "");
+    ["token", "secret", "password", "signing_key", "api_key", "apikey", "api-key", "credential"].iter().any(|w| lower.contains(w))
+}
+
 /// Masks every word that looks like a credential. Object ids of git (40 lower-case hexadecimal digits) are let through.
 #[must_use]
 pub fn scrub(text: &str) -> String {

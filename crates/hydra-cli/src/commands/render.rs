@@ -1,0 +1,78 @@
+//! `hydra render docker-run|iptables|ip6tables`: exactly what would be run.
+
+use crate::{
+    args::{FenceArgs, RenderCommand},
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+};
+use hydra_core::egress::HostPattern;
+use hydra_egress::iptables::{self, Allowed};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+};
+
+pub(super) fn run(context: &Context, command: &RenderCommand) -> Result<Exit, Failure> {
+    match command {
+        RenderCommand::DockerRun { .. } => Err(Failure::not_built("render docker-run")),
+        RenderCommand::Iptables(args) => fence(context, args, iptables::iptables),
+        RenderCommand::Ip6tables(args) => fence(context, args, iptables::ip6tables),
+    }
+}
+
+fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) -> Result<Exit, Failure> {
+    let policy = context.load()?.settings.egress;
+    let given = given(&args.resolve)?;
+    // Docker's own resolver passes questions on to the world: the fence closes it.
+    let mut allowed = Allowed { closed_loopback: [Ipv4Addr::new(127, 0, 0, 11)].into(), ..Allowed::default() };
+    let mut notes = Vec::new();
+    for host in policy.hosts(args.container) {
+        match host {
+            HostPattern::Below(parent) => {
+                notes.push(format!("*.{parent} stays closed: a pattern has no address"));
+            }
+            HostPattern::Exact(name) => match given.get(name.as_str()) {
+                Some(addresses) => allowed.https.extend(addresses),
+                None => match (name.as_str(), 443).to_socket_addrs() {
+                    Ok(addresses) => allowed.https.extend(addresses.map(|at| at.ip())),
+                    Err(_) => notes.push(format!("{name} stays closed: it does not resolve here (--resolve {name}=ADDRESS)")),
+                },
+            },
+        }
+    }
+    if let Some(endpoint) = policy.model_endpoint(args.container) {
+        match given.get(endpoint.host()) {
+            Some(addresses) => allowed.model.extend(addresses.iter().map(|ip| SocketAddr::new(*ip, endpoint.port()))),
+            None => match (endpoint.host(), endpoint.port()).to_socket_addrs() {
+                Ok(addresses) => allowed.model.extend(addresses),
+                Err(_) => {
+                    return Err(Failure::new(Exit::Failed, format!("the model endpoint {endpoint} does not resolve here"))
+                        .help(format!("--resolve {}=ADDRESS", endpoint.host())));
+                }
+            },
+        }
+    }
+    if context.screen.json {
+        let body = serde_json::json!({ "container": args.container, "rules": render(&allowed), "notes": notes });
+        context.screen.json("fence", &body)?;
+        return Ok(Exit::Ok);
+    }
+    for note in notes {
+        context.screen.line(format!("# {note}"))?;
+    }
+    context.screen.text(render(&allowed).as_bytes())?;
+    Ok(Exit::Ok)
+}
+
+fn given(pairs: &[String]) -> Result<BTreeMap<String, Vec<IpAddr>>, Failure> {
+    let mut given: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for pair in pairs {
+        let parsed = pair.split_once('=').and_then(|(host, ip)| Some((host.to_owned(), ip.parse::<IpAddr>().ok()?)));
+        let Some((host, ip)) = parsed else {
+            return Err(Failure::new(Exit::Usage, format!("--resolve {pair}: it must be HOST=ADDRESS")));
+        };
+        given.entry(host).or_default().push(ip);
+    }
+    Ok(given)
+}
