@@ -10,6 +10,8 @@ mod pulls;
 mod repos;
 mod reviews;
 
+pub(crate) use pulls::mergeable;
+
 use super::{
     Role,
     auth::{Kind, Who},
