@@ -18,20 +18,17 @@ const RULES: &[Rule] = &[
     Rule {
         pattern: r#"#\[ignore\]|#\[ignore = "(?:[^n]|n[^e])"#,
         says: "an ignored test says what it needs: #[ignore = \"needs …\"]",
-        applies: is_rust,
+        // Test texts of the rule that finds skipped tests hold the bare attribute.
+        applies: |p| is_rust(p) && !p.starts_with("crates/hydra-core/src/loosened"),
     },
-    Rule {
-        pattern: r"\bserde_yaml\b",
-        says: "serde_yaml is deprecated",
-        applies: |p| p.extension().is_some_and(|e| e == "toml"),
-    },
+    Rule { pattern: r"\bserde_yaml\b", says: "serde_yaml is deprecated", applies: |p| p.ends_with("Cargo.toml") },
     Rule {
         pattern: r"\b(SystemTime|Timestamp|Instant|Zoned)::now\(",
         says: "the core and the engine take the time from the Clock port",
         applies: |p| is_production(p) && (p.starts_with("crates/hydra-core") || p.starts_with("crates/hydra-engine")),
     },
     Rule {
-        pattern: r"\bstd::(env|fs|net|process)::",
+        pattern: r"\bstd::(env|fs|process|net::(?:Tcp|Udp|ToSocket))\b",
         says: "the core does no I/O",
         applies: |p| is_production(p) && p.starts_with("crates/hydra-core/src"),
     },

@@ -139,7 +139,8 @@ pub(super) fn ask(draft: &mut Draft<'_>, stage: Stage) {
         Stage::Build | Stage::Quality | Stage::CodeReview | Stage::SecurityReview | Stage::Apply => {}
     }
     if stage == Stage::Build {
-        if let Some(tip) = &draft.seen.head_tip {
+        let deleting = draft.effects.iter().any(|action| matches!(action, Action::Push { to: None, .. }));
+        if let Some(tip) = draft.seen.head_tip.as_ref().filter(|_| !deleting) {
             let detail = format!(
                 "the branch {branch} exists already (at {tip}) and is not Hydra's of this run; delete or rename it, then set the trigger label again"
             );

@@ -40,6 +40,9 @@ fn settle<'a>(world: &'a Snapshot, seen: &'a IssueSnapshot) -> Draft<'a> {
             door::admit(&mut draft, Some((why, *changed_at, *generation)))
         }
     }
+    if draft.fresh {
+        advance::advance(&mut draft);
+    }
     draft
 }
 

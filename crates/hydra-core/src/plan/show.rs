@@ -26,14 +26,13 @@ pub(super) fn display(draft: &Draft<'_>, record: &RunRecord) -> Vec<Action> {
         }));
     }
     let pull = draft.own_pull().filter(|pull| pull.state == PullState::Open);
-    if let (Some(pull), Some(head)) = (pull, &record.head) {
+    if let (Some(pull), Some(head)) = (pull, &record.head)
+        && pull.head == *head
+    {
         for (stage, state, description) in statuses(record) {
             let Some(context) = stage.status_context() else { continue };
-            let shown = pull.head == *head
-                && pull
-                    .statuses
-                    .iter()
-                    .any(|s| s.context == context && s.state == state && s.description == description);
+            let shown =
+                pull.statuses.iter().any(|s| s.context == context && s.state == state && s.description == description);
             if !shown {
                 actions.push(orchestrator(ForgeWrite::Status {
                     repo: repo.clone(),
