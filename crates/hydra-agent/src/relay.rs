@@ -95,7 +95,7 @@ async fn carry(mut client: TcpStream, names: Arc<Relayed>) {
 struct Request {
     /// `host:port`.
     target: String,
-    /// The head of a plain request, passed on as it is: every server takes the absolute form. None for CONNECT.
+    /// The head of a plain request, as the server is to see it: one request a connection. None for CONNECT.
     first: Option<Vec<u8>>,
 }
 
@@ -114,9 +114,21 @@ async fn request(client: &mut TcpStream) -> Option<Request> {
     if method == "CONNECT" {
         return Some(Request { target: target.to_ascii_lowercase(), first: None });
     }
-    let authority = target.strip_prefix("http://")?.split('/').next()?.to_ascii_lowercase();
+    let rest = target.strip_prefix("http://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = if path.is_empty() { "/" } else { path };
+    let mut first = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    for line in text.lines().skip(1).filter(|line| !line.is_empty()) {
+        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        if !matches!(name.as_str(), "connection" | "proxy-connection" | "keep-alive" | "proxy-authorization") {
+            first.push_str(line);
+            first.push_str("\r\n");
+        }
+    }
+    first.push_str("\r\n");
+    let authority = authority.to_ascii_lowercase();
     let target = if authority.contains(':') { authority } else { format!("{authority}:80") };
-    Some(Request { target, first: Some(head) })
+    Some(Request { target, first: Some(first.into_bytes()) })
 }
 
 #[cfg(test)]
@@ -144,5 +156,14 @@ mod tests {
         let mut hello = [0; 5];
         carried.read_exact(&mut hello).await.unwrap();
         assert_eq!(&hello, b"hello");
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let plain =
+            "GET http://model.test:443/x?y HTTP/1.1\r\nHost: model.test\r\nProxy-Connection: keep-alive\r\n\r\n";
+        client.write_all(plain.as_bytes()).await.unwrap();
+        let (mut carried, _) = server.accept().await.unwrap();
+        let expected = "GET /x?y HTTP/1.1\r\nconnection: close\r\nHost: model.test\r\n\r\n";
+        let mut seen = vec![0; expected.len()];
+        carried.read_exact(&mut seen).await.unwrap();
+        assert_eq!(String::from_utf8(seen).unwrap(), expected);
     }
 }

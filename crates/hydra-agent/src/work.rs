@@ -196,6 +196,11 @@ impl Work<'_> {
             result.head = delivered.head;
         }
         outputs::write_result(&self.args.out, result, self.scrub)?;
+        if self.publish.is_some() {
+            // Nobody collects the folder: what it holds is shown as well.
+            let shown = std::fs::read_to_string(self.args.out.join("result.json")).unwrap_or_default();
+            sink.step("outputs", format!("result.json: {}", crate::events::cut(&shown, 10_000)))?;
+        }
         let code = exit_code(&finished.end);
         sink.emit(EventKind::Ended { end: finished.end, reported: finished.reported })?;
         Ok(code)
