@@ -4,7 +4,9 @@ mod agent;
 mod change;
 mod completions;
 mod config;
+mod doctor;
 mod init;
+mod labels;
 mod man;
 mod render;
 
@@ -24,7 +26,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(context, &args),
         Command::Man => man::run(context),
         Command::Demo(_) => Err(Failure::not_built("demo")),
-        Command::Doctor(_) => Err(Failure::not_built("doctor")),
+        Command::Doctor(args) => doctor::run(context, &args),
         Command::Poll(_) => Err(Failure::not_built("poll")),
         Command::Supervise(_) => Err(Failure::not_built("supervise")),
         Command::DevRun(_) => Err(Failure::not_built("dev-run")),
@@ -37,7 +39,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Resume(_) => Err(Failure::not_built("resume")),
         Command::Stop(_) => Err(Failure::not_built("stop")),
         Command::Prune(_) => Err(Failure::not_built("prune")),
-        Command::Labels(_) => Err(Failure::not_built("labels")),
+        Command::Labels(command) => labels::run(context, &command),
         Command::Render(command) => render::run(context, &command),
     }?;
     Ok(exit.into())

@@ -49,7 +49,8 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         let failure = Failure::local(format_args!("{} cannot be read", path.display()), &error);
         if error.kind() == ErrorKind::NotFound {
-            return failure.help("`cargo xtask images` builds the images and writes it; runtime.image_lock names another");
+            return failure
+                .help("`cargo xtask images` builds the images and writes it; runtime.image_lock names another");
         }
         failure
     })?;

@@ -97,9 +97,13 @@ fn check_one(
             checked.tasks_done = tasks.iter().filter(|task| task.done).count();
             checked.has_manifest = change.manifest.is_some();
             if let Some(name) = name {
-                if let Some(slug) = change.manifest.as_ref().and_then(|m| m.spec_slug.as_ref()).filter(|slug| **slug != name) {
+                if let Some(slug) =
+                    change.manifest.as_ref().and_then(|m| m.spec_slug.as_ref()).filter(|slug| **slug != name)
+                {
                     let message = format!("spec_slug: it is {slug}, but the folder is named {name}");
-                    checked.problems.push(Diagnostic::file(manifest::FILE, message).hint("both must be the change's name"));
+                    checked
+                        .problems
+                        .push(Diagnostic::file(manifest::FILE, message).hint("both must be the change's name"));
                 }
                 graph.insert(name, change.manifest.map(|manifest| manifest.depends_on).unwrap_or_default());
             }
@@ -120,12 +124,13 @@ fn among(graph: &BTreeMap<ChangeName, Vec<ChangeName>>) -> Vec<String> {
 fn print(context: &Context, report: &Report) -> Result<(), Failure> {
     let screen = &context.screen;
     for change in &report.changes {
-        let word = if change.problems.is_empty() { screen.tint(Tint::Good, "ok") } else { screen.tint(Tint::Bad, "fail") };
+        let word =
+            if change.problems.is_empty() { screen.tint(Tint::Good, "ok") } else { screen.tint(Tint::Bad, "fail") };
         screen.line(format!(
-            "{word}  {}: {} requirements, {} scenarios, {} of {} tasks done{}",
+            "{word}  {}: {}, {}, {} of {} tasks done{}",
             change.folder,
-            change.requirements,
-            change.scenarios,
+            count(change.requirements, "requirement"),
+            count(change.scenarios, "scenario"),
             change.tasks_done,
             change.tasks,
             if change.has_manifest { "" } else { ", no hydra.json (optional)" },
@@ -140,15 +145,19 @@ fn print(context: &Context, report: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The folder itself where it is a change, else the changes right below it.
 fn changes_below(folder: &Path, shown: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
-    let unreadable =
-        |error: &std::io::Error| Failure::local(format_args!("{} cannot be read", shown.display()), error);
+    let unreadable = |error: &std::io::Error| Failure::local(format_args!("{} cannot be read", shown.display()), error);
     let meta = std::fs::metadata(folder).map_err(|error| unreadable(&error))?;
     if !meta.is_dir() {
         return Err(Failure::new(Exit::Usage, format!("{} is not a folder", shown.display())));
     }
-    let is_change = |path: &Path| ["proposal.md", "tasks.md", "specs", manifest::FILE].iter().any(|name| path.join(name).exists());
+    let is_change =
+        |path: &Path| ["proposal.md", "tasks.md", "specs", manifest::FILE].iter().any(|name| path.join(name).exists());
     if is_change(folder) {
         return Ok(vec![(folder.to_owned(), shown.to_owned())]);
     }
@@ -211,14 +220,16 @@ fn init(context: &Context, dir: &Path) -> Result<Exit, Failure> {
         Failure::new(Exit::Failed, format!("{} is not a change folder yet: {}", dir.display(), lines.join("; ")))
             .help("`hydra change check` lists what is wrong")
     })?;
-    let manifest =
-        Manifest { title: Some(change.title(&name)), spec_slug: Some(name), ..Manifest::default() };
+    let manifest = Manifest { title: Some(change.title(&name)), spec_slug: Some(name), ..Manifest::default() };
     let path = folder.join(manifest::FILE);
     let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(Failure::new(Exit::Failed, format!("{} is there already, and was left as it is", path.display()))
-                .help("edit it, or remove it first"));
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("{} is there already, and was left as it is", path.display()),
+            )
+            .help("edit it, or remove it first"));
         }
         Err(error) => return Err(Failure::local(format_args!("{} cannot be written", path.display()), &error)),
     };
@@ -227,7 +238,9 @@ fn init(context: &Context, dir: &Path) -> Result<Exit, Failure> {
     if context.screen.json {
         context.screen.json("change-init", &manifest)?;
     } else {
-        context.screen.line(format!("wrote {}; add `repo`, `issue` and `depends_on` where they apply", path.display()))?;
+        context
+            .screen
+            .line(format!("wrote {}; add `repo`, `issue` and `depends_on` where they apply", path.display()))?;
     }
     Ok(Exit::Ok)
 }

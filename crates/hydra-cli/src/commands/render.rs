@@ -36,7 +36,9 @@ fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) ->
                 Some(addresses) => allowed.https.extend(addresses),
                 None => match (name.as_str(), 443).to_socket_addrs() {
                     Ok(addresses) => allowed.https.extend(addresses.map(|at| at.ip())),
-                    Err(_) => notes.push(format!("{name} stays closed: it does not resolve here (--resolve {name}=ADDRESS)")),
+                    Err(_) => {
+                        notes.push(format!("{name} stays closed: it does not resolve here (--resolve {name}=ADDRESS)"))
+                    }
                 },
             },
         }
@@ -47,8 +49,11 @@ fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) ->
             None => match (endpoint.host(), endpoint.port()).to_socket_addrs() {
                 Ok(addresses) => allowed.model.extend(addresses),
                 Err(_) => {
-                    return Err(Failure::new(Exit::Failed, format!("the model endpoint {endpoint} does not resolve here"))
-                        .help(format!("--resolve {}=ADDRESS", endpoint.host())));
+                    return Err(Failure::new(
+                        Exit::Failed,
+                        format!("the model endpoint {endpoint} does not resolve here"),
+                    )
+                    .help(format!("--resolve {}=ADDRESS", endpoint.host())));
                 }
             },
         }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 pub struct Github {
     /// Address of the REST API. GitHub Enterprise Server: `https://HOST/api/v3`.
     pub api_url: String,
-    /// Address that issues and pull requests are shown under, and that git clones from.
-    pub web_url: String,
+    /// Address that git clones from. Left out: `https://github.com`, or the host of `api_url`.
+    pub web_url: Option<String>,
     /// The organisation (or user) that owns the repositories and the board. Variables `HYDRA_ORG`, `GITHUB_ORG`.
     pub org: Option<String>,
     /// Number of the Projects v2 board, as its address shows it. Without one, labels alone drive Hydra. Variable `HYDRA_PROJECT_NUMBER`.
@@ -29,12 +29,10 @@ pub struct Github {
     pub logins: BTreeMap<String, String>,
 }
 
-/// Columns of the board. A card is moved only to a column that the board has.
+/// Columns of the board. An empty name leaves the card where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
-    /// Waiting to be built.
-    pub todo: String,
     /// Hydra works on it.
     pub in_progress: String,
     /// A person must answer.
@@ -49,7 +47,7 @@ impl Default for Github {
     fn default() -> Self {
         Self {
             api_url: "https://api.github.com".to_owned(),
-            web_url: "https://github.com".to_owned(),
+            web_url: None,
             org: None,
             project: None,
             repos: Vec::new(),
@@ -64,7 +62,6 @@ impl Default for Github {
 impl Default for Columns {
     fn default() -> Self {
         Self {
-            todo: "Todo".to_owned(),
             in_progress: "In Progress".to_owned(),
             needs_input: "Needs Input".to_owned(),
             review: "Review".to_owned(),

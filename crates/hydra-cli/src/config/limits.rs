@@ -1,6 +1,7 @@
 //! `[slots]` and `[budget]`: how much at once, and how much in all.
 
 use super::dollars::Dollars;
+use hydra_core::ContainerType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,20 @@ pub struct Weights {
     /// Go or no-go.
     #[schemars(range(min = 1))]
     pub applier: u32,
+}
+
+impl Weights {
+    /// Slots that a job in this kind of container takes.
+    #[must_use]
+    pub const fn of(&self, container: ContainerType) -> u32 {
+        match container {
+            ContainerType::Builder => self.builder,
+            ContainerType::Quality => self.quality,
+            ContainerType::Reviewer => self.reviewer,
+            ContainerType::Security => self.security,
+            ContainerType::Applier => self.applier,
+        }
+    }
 }
 
 /// What may be spent, across all personas and rounds, counted while it is spent.

@@ -9,7 +9,7 @@ use super::{
 use hydra_core::{
     ContainerType, IdError, Login, ModelName, RepoName, Stage, TokenRole,
     diagnostic::nearest,
-    egress::{Endpoint, EgressPolicy, HostPattern},
+    egress::{EgressPolicy, Endpoint, HostPattern},
     persona::{Limits, Persona},
     prices::{Price, PriceTable},
     verdict::envelope::PublicKey,
@@ -98,7 +98,9 @@ impl Pass<'_> {
                 || text.starts_with("http://localhost")
                 || text.starts_with("http://[::1]")
         };
-        for (key, text) in [("github.api_url", &values.github.api_url), ("github.web_url", &values.github.web_url)] {
+        let addresses =
+            [("github.api_url", Some(&values.github.api_url)), ("github.web_url", values.github.web_url.as_ref())];
+        for (key, text) in addresses.into_iter().filter_map(|(key, text)| Some((key, text?))) {
             if !web(text) {
                 self.report(key, "it must begin with https:// (http:// on this machine only)", None);
             }

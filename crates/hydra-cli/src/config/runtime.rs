@@ -1,9 +1,9 @@
 //! `[runtime]`, `[egress]`, `[credentials]`, `[accounts]`: where jobs run, what they reach, what they hold.
 
 use super::duration::Duration;
+use hydra_core::egress::{EgressPolicy, HostPattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use hydra_core::egress::{EgressPolicy, HostPattern};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where jobs run.

@@ -1,10 +1,10 @@
 //! The resolved configuration: plain values of core's types, checked against each other. What the commands and the composition root are given.
 
 use super::file::{HydraToml, Identities};
-use crate::secrets::Secrets;
+use crate::secrets::{Held, Secrets};
 use hydra_core::{
-    egress::EgressPolicy,
-    Login, RepoName, Stage, TokenRole, persona::Persona, prices::PriceTable, verdict::envelope::PublicKey,
+    Login, RepoName, Stage, TokenRole, egress::EgressPolicy, persona::Persona, prices::PriceTable,
+    verdict::envelope::PublicKey,
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -46,6 +46,13 @@ impl Settings {
     #[must_use]
     pub fn single_identity(&self) -> bool {
         self.values.identities == Identities::Single
+    }
+
+    /// The token of a role; the applier borrows the reviewer's.
+    #[must_use]
+    pub fn token(&self, role: TokenRole) -> Option<&Held> {
+        let tokens = &self.secrets.tokens;
+        tokens.get(&role).or_else(|| if role == TokenRole::Applier { tokens.get(&TokenRole::Reviewer) } else { None })
     }
 
     /// The persona of a stage; quality has none.

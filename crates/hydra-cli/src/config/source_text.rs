@@ -88,7 +88,9 @@ fn place(path: &Path, text: &str, shown: &Arc<NamedSource<String>>, range: Range
 fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        if crate::output::mask::sounds_secret(line) && let Some(at) = line.find('=') {
+        if crate::output::mask::sounds_secret(line)
+            && let Some(at) = line.find('=')
+        {
             let (key, value) = line.split_at(at + 1);
             out.push_str(&crate::output::mask::stars(key, false));
             out.push_str(&crate::output::mask::stars(value, true));

@@ -7,12 +7,14 @@ use std::io::Write;
 
 /// Shows a failure.
 pub fn show(failure: &Failure, json: bool, color: bool) {
-    let text = if json { as_json(failure) } else { as_text(failure, color) };
+    let text = if json { self::json(failure) } else { self::text(failure, color) };
     // Nobody is left to tell when standard error itself cannot be written.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn as_text(failure: &Failure, color: bool) -> String {
+/// What a person reads.
+#[must_use]
+pub fn text(failure: &Failure, color: bool) -> String {
     match failure {
         Failure::BrokenPipe => String::new(),
         Failure::Other(trouble) => {
@@ -73,7 +75,9 @@ impl miette::Diagnostic for Excerpt<'_> {
     }
 }
 
-fn as_json(failure: &Failure) -> String {
+/// What a program reads: one line.
+#[must_use]
+pub fn json(failure: &Failure) -> String {
     let one = |message: &str, file: Option<&str>, line: Option<u32>, help: Option<&str>| serde_json::json!({ "message": scrub(message), "file": file, "line": line, "help": help.map(scrub) });
     let problems: Vec<serde_json::Value> = match failure {
         Failure::BrokenPipe => return String::new(),

@@ -24,8 +24,12 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '=' | '.')
 }
 
+fn has_prefix(word: &str) -> bool {
+    PREFIXES.iter().any(|prefix| word.find(prefix).is_some_and(|at| word.len() >= at + prefix.len() + 8))
+}
+
 fn looks_secret(word: &str) -> bool {
-    if PREFIXES.iter().any(|prefix| word.find(prefix).is_some_and(|at| word.len() >= at + prefix.len() + 8)) {
+    if has_prefix(word) {
         return true;
     }
     // A long run of letters and digits mixed: base64 or hexadecimal, not a name or a path.
@@ -39,7 +43,9 @@ pub fn sounds_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     // `issue_tokens` and `day_tokens` count tokens of another kind.
     let lower = lower.replace("_tokens", "");
-    ["token", "secret", "password", "signing_key", "api_key", "apikey", "api-key", "credential"].iter().any(|w| lower.contains(w))
+    ["token", "secret", "password", "signing_key", "api_key", "apikey", "api-key", "credential"]
+        .iter()
+        .any(|w| lower.contains(w))
 }
 
 /// Masks every word that looks like a credential. Object ids of git (40 lower-case hexadecimal digits) are let through.
@@ -54,16 +60,17 @@ pub fn stars(text: &str, all: bool) -> String {
     words(text, |word| if all || looks_secret(word) { "*".repeat(word.len()) } else { word.to_owned() })
 }
 
-/// Masks the given values wherever they stand; for what was read as a secret.
+/// Masks the given values wherever they stand, and everything with a credential's own prefix. Lets signatures and hashes
+/// through: for texts that are published or kept, where they must stay what they are.
 #[must_use]
-pub fn scrub_values<'a>(text: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+pub fn scrub_known<'a>(text: &str, values: impl IntoIterator<Item = &'a str>) -> String {
     let mut out = text.to_owned();
-    for value in values {
-        if value.len() >= 4 {
+    for value in values.into_iter().filter(|value| value.len() >= 8) {
+        if out.contains(value) {
             out = out.replace(value, MASK);
         }
     }
-    scrub(&out)
+    words(&out, |word| if has_prefix(word) { MASK.to_owned() } else { word.to_owned() })
 }
 
 fn is_object_id(word: &str) -> bool {

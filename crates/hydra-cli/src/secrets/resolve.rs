@@ -80,7 +80,7 @@ impl Join<'_> {
             Some("holds white space or control characters")
         } else if !text.is_ascii() {
             Some("holds characters that no token has")
-        } else if text.bytes().all(|b| b.is_ascii_digit()) {
+        } else if text.len() < 32 && text.bytes().all(|b| b.is_ascii_digit()) {
             Some("is a bare number")
         } else {
             None

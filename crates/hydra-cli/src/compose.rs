@@ -1,0 +1,119 @@
+//! The composition root: what the configuration says becomes adapters and plain values of core's types. The only place that knows all adapters.
+
+use crate::{accounts::FileAccounts, config::Settings, exit::Exit, failure::Failure};
+use hydra_core::{
+    Stage, TokenRole,
+    plan::{Budget, Columns, PlanPolicy},
+    ports::{WorkspaceError, WorkspaceErrorKind},
+    view::Permission,
+};
+use hydra_github::{GitHub, GitHubConfig};
+use hydra_workspace::{GitWorkspace, RemoteTemplate};
+use secrecy::{ExposeSecret, SecretString};
+use std::{collections::BTreeMap, sync::Arc};
+use url::Url;
+
+/// What the GitHub adapter is told.
+///
+/// # Errors
+/// When an address is not one.
+pub fn github_config(settings: &Settings) -> Result<GitHubConfig, Failure> {
+    let github = &settings.values.github;
+    let mut config = GitHubConfig::new(address("github.api_url", &github.api_url)?);
+    config.git_base = github.web_url.as_deref().map(|url| address("github.web_url", url)).transpose()?;
+    config.tokens = settings.secrets.tokens.iter().map(|(role, held)| (*role, held.value.clone())).collect();
+    config.project = github.org.clone().zip(github.project);
+    config.status_field = github.status_field.clone();
+    Ok(config)
+}
+
+/// The GitHub adapter. Needs a tokio runtime.
+///
+/// # Errors
+/// For an address or token that cannot be one.
+pub fn github(settings: &Settings) -> Result<GitHub, Failure> {
+    Ok(GitHub::new(github_config(settings)?)?)
+}
+
+/// Git, with each role's token at the moment of use.
+///
+/// # Errors
+/// When an address is not one.
+pub fn workspace(settings: &Settings) -> Result<GitWorkspace, Failure> {
+    let base = github_config(settings)?.git();
+    let template = format!("{}/{{repo}}.git", base.as_str().trim_end_matches('/'));
+    let tokens: BTreeMap<TokenRole, SecretString> =
+        TokenRole::ALL.iter().filter_map(|role| Some((*role, settings.token(*role)?.value.clone()))).collect();
+    let remotes = RemoteTemplate::new(template, move |role| match tokens.get(&role) {
+        Some(token) => Ok(Some(token.clone())),
+        None => Err(WorkspaceError {
+            kind: WorkspaceErrorKind::Auth,
+            message: format!("there is no GitHub token for the role {role}: add {}", role.variable()),
+        }),
+    });
+    Ok(GitWorkspace::new(&settings.state_dir, Arc::new(remotes)))
+}
+
+/// Model accounts, with their state in the state folder.
+#[must_use]
+pub fn accounts(settings: &Settings) -> FileAccounts {
+    FileAccounts::new(settings.secrets.accounts.clone(), &settings.state_dir)
+}
+
+/// Masks every secret that the configuration holds, and whatever looks like one by its prefix.
+pub fn scrub(settings: &Settings) -> impl Fn(&str) -> String + Send + Sync + 'static {
+    let secrets = &settings.secrets;
+    let held = secrets.tokens.values().chain(secrets.accounts.iter().map(|a| &a.held)).chain(&secrets.signing_key);
+    let values: Vec<SecretString> = held.map(|held| held.value.clone()).collect();
+    move |text| crate::output::mask::scrub_known(text, values.iter().map(ExposeSecret::expose_secret))
+}
+
+/// What decisions depend on.
+#[must_use]
+pub fn plan_policy(settings: &Settings) -> PlanPolicy {
+    let values = &settings.values;
+    let (pipeline, budget, columns) = (&values.pipeline, &values.budget, &values.github.columns);
+    let column = |name: &String| Some(name.clone()).filter(|name| !name.is_empty());
+    let personas = Stage::ALL.iter().filter_map(|stage| Some((*stage, settings.persona(*stage)?.clone()))).collect();
+    PlanPolicy {
+        label_prefix: pipeline.label_prefix.clone(),
+        trigger_label: pipeline.trigger_label.clone(),
+        trigger_permission: permission(pipeline.trigger_permission),
+        max_fix_rounds: pipeline.max_fix_rounds,
+        max_quality_fixes: pipeline.max_quality_fixes,
+        max_attempts: pipeline.retry.attempts,
+        backoff_base: pipeline.retry.base.std(),
+        backoff_cap: pipeline.retry.cap.std(),
+        yolo_allowed: settings.yolo_allowed.clone(),
+        single_identity: settings.single_identity(),
+        slots: values.slots.total,
+        weights: Stage::ALL.iter().map(|stage| (*stage, values.slots.weights.of(stage.container()))).collect(),
+        issue_budget: Budget { usd: Some(budget.issue_usd.usd()), tokens: Some(budget.issue_tokens) },
+        day_budget: Budget { usd: Some(budget.day_usd.usd()), tokens: Some(budget.day_tokens) },
+        personas,
+        // The third pass has refused every persona whose model has no price.
+        priced: settings.personas.iter().map(|persona| persona.model.clone()).collect(),
+        columns: Columns {
+            progress: column(&columns.in_progress),
+            review: column(&columns.review),
+            blocked: column(&columns.needs_input),
+            done: column(&columns.done),
+        },
+        lease_ttl: pipeline.lease.std(),
+        allow_hosts: pipeline.link_hosts.clone(),
+    }
+}
+
+fn permission(permission: crate::config::pipeline::TriggerPermission) -> Permission {
+    use crate::config::pipeline::TriggerPermission as Trigger;
+    match permission {
+        Trigger::Triage => Permission::Triage,
+        Trigger::Write => Permission::Write,
+        Trigger::Maintain => Permission::Maintain,
+        Trigger::Admin => Permission::Admin,
+    }
+}
+
+fn address(key: &str, text: &str) -> Result<Url, Failure> {
+    Url::parse(text).map_err(|error| Failure::new(Exit::Configuration, format!("`{key}` is not an address: {error}")))
+}

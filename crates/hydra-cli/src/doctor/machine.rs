@@ -1,0 +1,140 @@
+//! Checks of this machine: configuration, git, state folder, disk.
+
+use super::Check;
+use crate::config::{Settings, problem::Problems};
+use nix::sys::statvfs::statvfs;
+use std::{path::Path, process::Command};
+
+/// Free space that a few mirrors, bundles and images need, in MiB.
+const ENOUGH_DISK: u64 = 5 * 1024;
+
+/// What is wrong with the configuration, one check each.
+#[must_use]
+pub fn problems(problems: &Problems) -> Vec<Check> {
+    let check = |problem: &crate::config::problem::Problem| {
+        let mend = problem.help.clone().unwrap_or_else(|| "see docs/configuration.md".to_owned());
+        Check::fail(
+            "configuration",
+            crate::output::mask::scrub(&problem.to_string()),
+            crate::output::mask::scrub(&mend),
+        )
+    };
+    problems.0.iter().map(check).collect()
+}
+
+/// The configuration as a whole.
+#[must_use]
+pub fn configuration(settings: &Settings) -> Vec<Check> {
+    let mut checks = match settings.check_complete() {
+        Ok(()) => {
+            let file =
+                settings.config_file.as_ref().map_or("the environment".to_owned(), |path| path.display().to_string());
+            vec![Check::ok("configuration", format!("{file} and the secrets are complete"))]
+        }
+        Err(found) => problems(&found),
+    };
+    for warning in &settings.warnings {
+        checks.push(Check::warn("configuration", warning.clone(), "see docs/operations/secrets.md"));
+    }
+    if settings.single_identity() {
+        checks.push(Check::warn(
+            "identities",
+            "one identity stands for all: nobody independent judges, and `yolo` is off",
+            "for a team, set identities = \"per-persona\" and give each role a token",
+        ));
+    }
+    if settings.values.runtime.kind == crate::config::runtime::RuntimeKind::Process {
+        checks.push(Check::warn(
+            "runtime",
+            "runtime.kind is \"process\": agents run as you, with nothing between them and this machine",
+            "set runtime.kind = \"docker\"",
+        ));
+    }
+    checks
+}
+
+/// git, which mirrors and bundles are made with: 2.38 or newer.
+#[must_use]
+pub fn git() -> Check {
+    let mend = "install git 2.38 or newer";
+    let Ok(output) = Command::new("git").arg("--version").output() else {
+        return Check::fail("git", "it cannot be started", mend);
+    };
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let mut numbers =
+        text.split_whitespace().nth(2).unwrap_or_default().split('.').map(|n| n.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version >= (2, 38) { Check::ok("git", text) } else { Check::fail("git", format!("{text} is too old"), mend) }
+}
+
+/// The state folder must be ours to write.
+#[must_use]
+pub fn state_folder(settings: &Settings) -> Check {
+    let folder = &settings.state_dir;
+    let tried = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder).map(drop));
+    match tried {
+        Ok(()) => Check::ok("state", format!("{} can be written", folder.display())),
+        Err(error) => Check::fail(
+            "state",
+            format!("{} cannot be written: {}", folder.display(), error.kind()),
+            "give the folder to the user who runs hydra, or name another with state.dir or --state-dir",
+        ),
+    }
+}
+
+/// Room where the state folder lies.
+#[must_use]
+pub fn disk(settings: &Settings) -> Check {
+    let mut folder: &Path = &settings.state_dir;
+    while !folder.exists() {
+        let Some(parent) = folder.parent() else { break };
+        folder = parent;
+    }
+    match statvfs(folder) {
+        Err(error) => Check::fail(
+            "disk",
+            format!("the room at {} cannot be found out: {error}", folder.display()),
+            "look with df",
+        ),
+        Ok(room) => {
+            let mib = u64::from(room.blocks_available()).saturating_mul(room.fragment_size()) / (1024 * 1024);
+            let detail = format!("{mib} MiB free at {}", folder.display());
+            if mib >= ENOUGH_DISK {
+                Check::ok("disk", detail)
+            } else {
+                Check::warn(
+                    "disk",
+                    detail,
+                    "mirrors, bundles and images want 5 GiB; `hydra prune` removes what nobody owns",
+                )
+            }
+        }
+    }
+}
+
+/// The secrets must not be tracked by git.
+#[must_use]
+pub fn ignored(settings: &Settings) -> Option<Check> {
+    let inside =
+        Command::new("git").arg("-C").arg(&settings.root).args(["rev-parse", "--is-inside-work-tree"]).output();
+    if !inside.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let seen: Vec<&str> = ["secrets/.env", "secrets/credentials.json"]
+        .into_iter()
+        .filter(|name| settings.root.join(name).exists())
+        .filter(|name| {
+            let check = Command::new("git").arg("-C").arg(&settings.root).args(["check-ignore", "-q", name]).status();
+            !check.is_ok_and(|status| status.success())
+        })
+        .collect();
+    Some(if seen.is_empty() {
+        Check::ok("secrets", "git ignores them")
+    } else {
+        Check::fail(
+            "secrets",
+            format!("git does not ignore {}", seen.join(" and ")),
+            "`hydra init` adds the lines to .gitignore",
+        )
+    })
+}

@@ -1,0 +1,199 @@
+//! Where values come from, and which one wins.
+
+use crate::harness::Sandbox;
+use hydra_cli::config::{self, Loaded, Sources, environment::Environment, layers::Flag, variables};
+use hydra_core::{Stage, TokenRole};
+use secrecy::ExposeSecret;
+use std::ffi::OsString;
+
+fn load(sandbox: &Sandbox, variables: &[(&str, &str)], flags: Vec<Flag>) -> Loaded {
+    let environment: Environment =
+        variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+    let cwd = sandbox.work("");
+    config::load(&Sources { cwd: &cwd, file: None, flags, environment: &environment }).unwrap()
+}
+
+fn source(loaded: &Loaded, key: &str) -> String {
+    loaded.shown.iter().find(|shown| shown.key == key).unwrap().source.clone()
+}
+
+/// What a variable is set to here, and what must be seen of it in the resolved settings.
+fn expectation(name: &str) -> (&'static str, fn(&Loaded) -> String) {
+    match name {
+        "GITHUB_ORG" | "HYDRA_ORG" => ("octo", |l| l.settings.values.github.org.clone().unwrap_or_default()),
+        "HYDRA_PROJECT_NUMBER" => {
+            ("12", |l| l.settings.values.github.project.map(|n| n.to_string()).unwrap_or_default())
+        }
+        "HYDRA_TRIGGER_LABEL" => ("go", |l| hydra_cli::compose::plan_policy(&l.settings).trigger_label),
+        "HYDRA_LABEL_PREFIX" => ("bot/", |l| hydra_cli::compose::plan_policy(&l.settings).label_prefix),
+        "HYDRA_MODEL" => ("claude-haiku-4-5", |l| {
+            let policy = hydra_cli::compose::plan_policy(&l.settings);
+            let models: std::collections::BTreeSet<String> =
+                policy.personas.values().map(|persona| persona.model.to_string()).collect();
+            models.into_iter().collect::<Vec<_>>().join(",")
+        }),
+        "HYDRA_IMAGE_PREFIX" => ("registry.test/acme", |l| {
+            let name = hydra_cli::images::full_name(&l.settings, hydra_core::ContainerType::Builder);
+            name.strip_suffix("/hydra-builder:latest").unwrap_or(&name).to_owned()
+        }),
+        "HYDRA_IMAGE_TAG" => ("v9", |l| {
+            let name = hydra_cli::images::full_name(&l.settings, hydra_core::ContainerType::Security);
+            name.strip_prefix("ghcr.io/conductionnl/hydra-security:").unwrap_or(&name).to_owned()
+        }),
+        "HYDRA_STATE_DIR" => ("/var/lib/hydra", |l| l.settings.state_dir.display().to_string()),
+        "HYDRA_SIGNING_KEY" => ("5555555555555555555555555555555555555555555555555555555555555555", |l| {
+            l.settings
+                .secrets
+                .signing_key
+                .as_ref()
+                .map(|held| held.value.expose_secret().to_owned())
+                .unwrap_or_default()
+        }),
+        "HYDRA_BUILDER_TOKEN" => ("github_pat_b", |l| token(l, TokenRole::Builder)),
+        "HYDRA_REVIEWER_TOKEN" => ("github_pat_r", |l| token(l, TokenRole::Reviewer)),
+        "HYDRA_SECURITY_TOKEN" => ("github_pat_s", |l| token(l, TokenRole::Security)),
+        "HYDRA_APPLIER_TOKEN" => ("github_pat_a", |l| token(l, TokenRole::Applier)),
+        "HYDRA_ORCHESTRATOR_TOKEN" => ("github_pat_o", |l| token(l, TokenRole::Orchestrator)),
+        "CLAUDE_CODE_OAUTH_TOKEN" => ("sk-ant-oat01-x", |l| account(l, "variable-oauth")),
+        "ANTHROPIC_API_KEY" | "HYDRA_ANTHROPIC_KEY" => ("sk-ant-api03-x", |l| account(l, "variable-key")),
+        other => panic!("{other} has no test: say what setting it changes"),
+    }
+}
+
+fn token(loaded: &Loaded, role: TokenRole) -> String {
+    loaded.settings.token(role).map(|held| held.value.expose_secret().to_owned()).unwrap_or_default()
+}
+
+fn account(loaded: &Loaded, name: &str) -> String {
+    let accounts = &loaded.settings.secrets.accounts;
+    let found = accounts.iter().find(|account| account.name.as_str() == name);
+    found.map(|account| account.held.value.expose_secret().to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn every_documented_variable_changes_what_hydra_does_from_the_environment_and_from_the_file() {
+    for variable in variables::ALL {
+        let (value, seen) = expectation(variable.name);
+        let sandbox = Sandbox::new();
+        sandbox.write("hydra.toml", "[github]\norg = \"acme\"\n");
+        let before = seen(&load(&sandbox, &[], Vec::new()));
+        assert_ne!(before, value, "{}", variable.name);
+        assert_eq!(
+            seen(&load(&sandbox, &[(variable.name, value)], Vec::new())),
+            value,
+            "{} in the environment",
+            variable.name
+        );
+        sandbox.secret("secrets/.env", format!("{}={value}\n", variable.name));
+        assert_eq!(seen(&load(&sandbox, &[], Vec::new())), value, "{} in secrets/.env", variable.name);
+        // An empty variable counts as not set.
+        assert_eq!(seen(&load(&sandbox, &[(variable.name, "")], Vec::new())), value, "{} empty", variable.name);
+    }
+}
+
+#[test]
+fn a_flag_goes_before_the_environment_before_the_env_file_before_hydra_toml_before_the_default() {
+    let sandbox = Sandbox::new();
+    let dir = |loaded: &Loaded| (loaded.settings.state_dir.clone(), source(loaded, "state.dir"));
+    let work = |name: &str| sandbox.work(name);
+    sandbox.write("hydra.toml", "");
+    assert_eq!(dir(&load(&sandbox, &[], Vec::new())), (work(".hydra"), "default".to_owned()));
+    sandbox.write("hydra.toml", "\n[state]\ndir = \"a\"\n");
+    assert_eq!(dir(&load(&sandbox, &[], Vec::new())), (work("a"), "hydra.toml:3".to_owned()));
+    sandbox.secret("secrets/.env", "HYDRA_STATE_DIR=b\n");
+    assert_eq!(dir(&load(&sandbox, &[], Vec::new())), (work("b"), "secrets/.env (HYDRA_STATE_DIR)".to_owned()));
+    let environment = [("HYDRA_STATE_DIR", "c")];
+    assert_eq!(dir(&load(&sandbox, &environment, Vec::new())), (work("c"), "environment (HYDRA_STATE_DIR)".to_owned()));
+    let flag = Flag { name: "--state-dir", key: "state.dir", value: "d".to_owned() };
+    assert_eq!(dir(&load(&sandbox, &environment, vec![flag])), (work("d"), "flag --state-dir".to_owned()));
+}
+
+#[test]
+fn the_environment_goes_before_the_env_file_before_credentials_json_and_a_difference_is_told() {
+    let sandbox = Sandbox::complete();
+    let loaded = load(&sandbox, &[], Vec::new());
+    assert_eq!(token(&loaded, TokenRole::Builder), "github_pat_11AAAAAAA0builder");
+    assert!(loaded.settings.warnings.is_empty(), "{:?}", loaded.settings.warnings);
+    sandbox.secret("secrets/.env", "HYDRA_BUILDER_TOKEN=github_pat_env\n");
+    let loaded = load(&sandbox, &[], Vec::new());
+    assert_eq!(token(&loaded, TokenRole::Builder), "github_pat_env");
+    assert!(
+        loaded.settings.warnings[0].starts_with("builder has two different tokens"),
+        "{:?}",
+        loaded.settings.warnings
+    );
+    let loaded = load(&sandbox, &[("HYDRA_BUILDER_TOKEN", "github_pat_proc")], Vec::new());
+    assert_eq!(token(&loaded, TokenRole::Builder), "github_pat_proc");
+}
+
+#[test]
+fn accounts_stand_in_priority_order_and_those_of_variables_come_last() {
+    let sandbox = Sandbox::new();
+    let file = r#"{"claude_accounts":[{"name":"b","token":"sk-ant-api03-b","priority":2},{"name":"a","token":"t-a","priority":1},{"name":"later","token":"","priority":0}]}"#;
+    sandbox.secret("secrets/credentials.json", file);
+    let loaded = load(&sandbox, &[("CLAUDE_CODE_OAUTH_TOKEN", "t-c"), ("HYDRA_ANTHROPIC_KEY", "t-d")], Vec::new());
+    let names: Vec<&str> = loaded.settings.secrets.accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "variable-key", "variable-oauth"]);
+}
+
+#[test]
+fn a_single_identity_has_one_token_for_every_role_and_no_yolo() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "hydra.toml",
+        "identities = \"single\"\n[github]\nrepos = [\"me/mine\"]\n[pipeline]\nyolo_allowed = [\"me\"]\n",
+    );
+    let loaded = load(&sandbox, &[("HYDRA_ORCHESTRATOR_TOKEN", "github_pat_me")], Vec::new());
+    for role in TokenRole::ALL {
+        assert_eq!(token(&loaded, *role), "github_pat_me");
+    }
+    let policy = hydra_cli::compose::plan_policy(&loaded.settings);
+    assert!(policy.single_identity && policy.yolo_allowed.is_empty());
+}
+
+#[test]
+fn a_team_renames_re_limits_and_adds_personas_without_touching_code() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prompts/sec.md", "Look for secrets.");
+    sandbox.write(
+        "hydra.toml",
+        r#"
+[personas.al-gorithm]
+name = "Ada"
+turns = 50
+cpus = 1.5
+[personas.own-guard]
+name = "Own Guard"
+stages = ["security-review"]
+model = "claude-opus-4-8"
+prompt_file = "prompts/sec.md"
+"#,
+    );
+    let settings = load(&sandbox, &[], Vec::new()).settings;
+    let builder = settings.persona(Stage::Build).unwrap();
+    assert_eq!((builder.name.as_str(), builder.limits.turns, builder.limits.cpu_millis), ("Ada", 50, 1_500));
+    assert_eq!(builder.limits.minutes, 35, "what is not said stays");
+    let guard = settings.persona(Stage::SecurityReview).unwrap();
+    assert_eq!((guard.id.as_str(), guard.prompt.as_str(), guard.limits.turns), ("own-guard", "Look for secrets.", 20));
+    assert!(
+        !settings.personas.iter().any(|persona| persona.id.as_str() == "clyde-barcode"),
+        "nothing is left for Clyde"
+    );
+}
+
+#[test]
+fn the_documented_defaults_hold_without_any_file() {
+    let sandbox = Sandbox::new();
+    let settings = load(&sandbox, &[], Vec::new()).settings;
+    let policy = hydra_cli::compose::plan_policy(&settings);
+    assert_eq!((policy.trigger_label.as_str(), policy.label_prefix.as_str()), ("ready-to-build", ""));
+    assert_eq!((policy.max_fix_rounds, policy.max_quality_fixes, policy.slots), (2, 2, 5));
+    assert_eq!(policy.backoff_base.as_secs(), 10);
+    let minutes: Vec<u32> = policy.personas.values().map(|persona| persona.limits.minutes).collect();
+    assert_eq!(minutes, [35, 35, 20, 20, 35, 10]);
+    assert_eq!(
+        hydra_cli::images::full_name(&settings, hydra_core::ContainerType::Builder),
+        "ghcr.io/conductionnl/hydra-builder:latest"
+    );
+    assert_eq!(settings.egress, hydra_core::egress::EgressPolicy::default());
+}
