@@ -4,7 +4,7 @@ use crate::{
     cache::{EtagCache, Remembered},
     config::GitHubConfig,
     connect,
-    error::{error, from_status, hinted, malformed, plain},
+    error::{error, from_status, hinted, malformed, now, plain},
 };
 use base64::Engine as _;
 use bytes::Bytes;
@@ -143,7 +143,7 @@ impl Client {
 
     /// All pages of a list; an error on one is an error of the whole.
     pub(crate) async fn list<T: DeserializeOwned>(&self, url: &Url) -> Result<Vec<T>, ForgeError> {
-        self.pages(url, |call, body| decode(call, body)).await
+        self.pages(url, decode).await
     }
 
     /// All pages of a list, each of which `items` takes from the page's body.
@@ -267,7 +267,7 @@ impl Client {
             if status.is_success() || status == StatusCode::NOT_MODIFIED {
                 return Ok(reply);
             }
-            let mut seen = from_status(&label, status, &reply.headers, &reply.body, Timestamp::now());
+            let mut seen = from_status(&label, status, &reply.headers, &reply.body, now(&reply.headers));
             seen.message = self.scrub(&seen.message);
             return Err(seen);
         }
@@ -361,7 +361,8 @@ impl<'a> Patience<'a> {
                 if wait > self.config.max_wait {
                     return false;
                 }
-                wait
+                // Clocks differ: never at once.
+                wait.max(self.config.retry_delay)
             }
             ForgeErrorKind::Auth
             | ForgeErrorKind::Permission

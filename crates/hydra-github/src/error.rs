@@ -27,6 +27,17 @@ pub(crate) fn malformed(what: &str, why: impl std::fmt::Display) -> ForgeError {
     error(ForgeErrorKind::Malformed, format!("{what}: GitHub's answer cannot be read: {why}"))
 }
 
+/// The server's time of day, `Tue, 24 Nov 2026 00:08:04 GMT`.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(http::header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
+}
+
+/// When an answer was given: by the server's clock, which its waiting times refer to, else by this machine's.
+pub(crate) fn now(headers: &HeaderMap) -> Timestamp {
+    date(headers).unwrap_or_else(Timestamp::now)
+}
+
 /// An answer with a status that is not a success.
 pub(crate) fn from_status(
     call: &str,
@@ -220,6 +231,14 @@ mod tests {
             seen.to_string(),
             "GET /repos/o/r: 403 Resource not accessible by personal access token (the token needs the permission issues=write; pull_requests=write)"
         );
+    }
+
+    #[test]
+    fn a_wait_counts_from_the_servers_own_time() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(date(&headers), None);
+        headers.insert("date", HeaderValue::from_static("Tue, 24 Nov 2026 00:08:04 GMT"));
+        assert_eq!(Some(now(&headers)), "2026-11-24T00:08:04Z".parse().ok());
     }
 
     #[test]

@@ -2,13 +2,10 @@
 
 use crate::{
     client::{Client, Patience, Reply},
-    error::{error, from_graphql, malformed},
+    error::{error, from_graphql, malformed, now},
     wire::{Connection, GraphError, PageInfo},
 };
-use hydra_core::{
-    Timestamp,
-    ports::{ForgeError, ForgeErrorKind},
-};
+use hydra_core::ports::{ForgeError, ForgeErrorKind};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -85,10 +82,10 @@ impl Client {
         if raw.errors.is_empty() && raw.data.is_null() {
             let said = raw.message.unwrap_or_default();
             let stated = [GraphError { kind: None, message: said }];
-            return Err(self.clean(from_graphql(call, &reply.headers, &stated, Timestamp::now())));
+            return Err(self.clean(from_graphql(call, &reply.headers, &stated, now(&reply.headers))));
         }
         let failed = (!raw.errors.is_empty())
-            .then(|| self.clean(from_graphql(call, &reply.headers, &raw.errors, Timestamp::now())));
+            .then(|| self.clean(from_graphql(call, &reply.headers, &raw.errors, now(&reply.headers))));
         Ok(GraphReply { data: raw.data, failed })
     }
 

@@ -66,6 +66,11 @@ impl GitHub {
         before: Option<&CommitSha>,
         message: Option<&str>,
     ) -> Result<Swap, ForgeError> {
+        if before.is_none() && message.is_none() {
+            // Nothing is to become nothing: there is nothing to send, only to look.
+            let now = self.standing(client, transport, place).await?;
+            return Ok(if now.is_none() { Swap::Won(None) } else { Swap::Lost });
+        }
         let attempt = match transport {
             LeaseTransport::Api => self.api_attempt(client, place, before, message).await?,
             LeaseTransport::Git => git::attempt(client, place, before, message).await?,

@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Client, below, call},
-    error::malformed,
+    error::{date, malformed},
     github::GitHub,
 };
 use http::Method;
@@ -70,7 +70,7 @@ impl GitHub {
         let limits: Limits = reply.json(&call)?;
         let rest = quota(&call, &limits.resources.core)?;
         let graphql = limits.resources.graphql.as_ref().map(|l| quota(&call, l)).transpose()?.unwrap_or(rest);
-        let date = reply.headers.get("date").and_then(|v| v.to_str().ok()).and_then(http_date);
+        let date = date(&reply.headers);
         Ok(TokenReport {
             classic: identity.kind == TokenKind::Classic,
             identity,
@@ -104,20 +104,4 @@ impl Client {
 fn quota(call: &str, limit: &Limit) -> Result<Quota, ForgeError> {
     let resets_at = Timestamp::from_second(limit.reset).map_err(|e| malformed(call, e))?;
     Ok(Quota { limit: limit.limit, remaining: limit.remaining, resets_at })
-}
-
-/// `Tue, 24 Nov 2026 00:08:04 GMT`.
-fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_date_header_is_read() {
-        assert_eq!(http_date("Tue, 24 Nov 2026 00:08:04 GMT"), "2026-11-24T00:08:04Z".parse().ok());
-        assert_eq!(http_date("now"), None);
-    }
 }

@@ -61,15 +61,16 @@ pub(super) async fn attempt(
 ) -> Result<Attempt, ForgeError> {
     let scratch = scratch().await?;
     let folder = scratch.0.as_path();
+    let init = run(client, folder, &["init", "--quiet", "--bare", "."], None).await?;
+    if !init.ok {
+        return Err(judge("git init", &init));
+    }
     let after = match message {
         None => None,
         Some(message) => Some(commit(client, folder, message).await?),
     };
     let lease = format!("--force-with-lease={}:{}", place.name, before.map_or("", CommitSha::as_str));
     let refspec = format!("{}:{}", after.as_ref().map_or("", CommitSha::as_str), place.name);
-    if after.is_none() && before.is_none() {
-        return Ok(Attempt::Done(None));
-    }
     let mut arguments = vec!["push", "--porcelain", "--no-verify"];
     let address = address(client, place);
     arguments.extend([lease.as_str(), "--", &address, &refspec]);
@@ -81,10 +82,9 @@ pub(super) async fn attempt(
 }
 
 async fn commit(client: &Client, folder: &Path, message: &str) -> Result<CommitSha, ForgeError> {
-    let init = run(client, folder, &["init", "--quiet", "--bare", "."], None).await?;
     let tree = run(client, folder, &["mktree"], Some("")).await?;
-    if !init.ok || !tree.ok {
-        return Err(judge("git mktree", if init.ok { &tree } else { &init }));
+    if !tree.ok {
+        return Err(judge("git mktree", &tree));
     }
     let made = run(client, folder, &["commit-tree", tree.stdout.trim()], Some(message)).await?;
     if !made.ok {
