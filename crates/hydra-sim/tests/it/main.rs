@@ -4,5 +4,6 @@
 mod claude;
 mod desk;
 mod faults;
+mod github;
 mod scenarios;
 mod wire;
