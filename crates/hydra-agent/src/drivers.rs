@@ -16,6 +16,7 @@ use crate::{
 use hydra_core::{
     ModelName, Tokens,
     agent_event::{AgentEnd, EventKind},
+    redact::Redactor,
 };
 use std::{
     collections::BTreeMap,
@@ -115,6 +116,10 @@ pub struct Finished {
 pub trait StreamParser: Send {
     /// The next line, without its end. Events are handed to `emit` in order.
     fn line(&mut self, line: &[u8], emit: &mut dyn FnMut(EventKind));
+    /// Whether a line is certain to say nothing, by its beginning alone: most of a long stream is.
+    fn ignores(&self, line: &[u8]) -> bool {
+        line.is_empty()
+    }
     /// Model turns so far, as far as the stream shows them.
     fn turns(&self) -> u32;
     /// The process ended with this code (128 + signal where a signal ended it).
@@ -188,19 +193,32 @@ impl Driver {
     }
 }
 
-/// Feeds a chunk of a CLI's standard output to its parser; over-long lines become a note.
-pub fn feed(splitter: &mut LineSplitter, parser: &mut dyn StreamParser, chunk: &[u8], emit: &mut dyn FnMut(EventKind)) {
-    splitter.feed(chunk, |line| take(parser, &line, emit));
+/// Feeds a chunk of a CLI's standard output to its parser. Secrets are taken out of a line before any of it is read, so that no
+/// cut can leave the half of one. Over-long lines become a note.
+pub fn feed(
+    splitter: &mut LineSplitter,
+    parser: &mut dyn StreamParser,
+    redactor: &Redactor,
+    chunk: &[u8],
+    emit: &mut dyn FnMut(EventKind),
+) {
+    splitter.feed(chunk, |line| take(parser, redactor, &line, emit));
 }
 
 /// The stream ended: hands on a last line that was cut short.
-pub fn feed_end(splitter: &mut LineSplitter, parser: &mut dyn StreamParser, emit: &mut dyn FnMut(EventKind)) {
-    splitter.finish(|line| take(parser, &line, emit));
+pub fn feed_end(
+    splitter: &mut LineSplitter,
+    parser: &mut dyn StreamParser,
+    redactor: &Redactor,
+    emit: &mut dyn FnMut(EventKind),
+) {
+    splitter.finish(|line| take(parser, redactor, &line, emit));
 }
 
-fn take(parser: &mut dyn StreamParser, line: &Line<'_>, emit: &mut dyn FnMut(EventKind)) {
+fn take(parser: &mut dyn StreamParser, redactor: &Redactor, line: &Line<'_>, emit: &mut dyn FnMut(EventKind)) {
     match line {
-        Line::Whole(bytes) => parser.line(bytes, emit),
+        Line::Whole(bytes) if parser.ignores(bytes) => {}
+        Line::Whole(bytes) => parser.line(redactor.redact_line(&String::from_utf8_lossy(bytes)).as_bytes(), emit),
         Line::TooLong(bytes) => emit(EventKind::Step {
             step: "driver".into(),
             detail: format!("a line of {bytes} bytes in the agent's stream was skipped"),

@@ -1,5 +1,7 @@
 //! The process environment, read once; and what of it a coding agent or a target repository's command may see.
 
+use hydra_core::redact::MIN_SECRET;
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 
 /// Names and values, as they were at the start. Never printed: values may be secrets.
@@ -58,12 +60,11 @@ impl Environment {
     }
     /// Every value that must never be printed.
     #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .filter(|(name, value)| is_secret(name) && value.len() >= 6)
-            .map(|(_, value)| value.clone())
-            .collect()
+    pub fn secrets(&self) -> Vec<(String, SecretString)> {
+        let secret = |(name, value): (&String, &String)| {
+            (is_secret(name) && value.len() >= MIN_SECRET).then(|| (name.clone(), SecretString::from(value.clone())))
+        };
+        self.0.iter().filter_map(secret).collect()
     }
     /// What a command may see that gets no credential.
     #[must_use]
@@ -111,7 +112,7 @@ mod tests {
         .collect();
         assert_eq!(env.without_secrets().keys().collect::<Vec<_>>(), ["PATH"]);
         assert_eq!(env.for_driver("claude").keys().collect::<Vec<_>>(), ["ANTHROPIC_API_KEY", "PATH"]);
-        assert_eq!(env.secrets().len(), 3, "too short a value would redact half of every text");
+        assert_eq!(env.secrets().len(), 4);
         assert!(!format!("{env:?}").contains("sk-ant-1"));
     }
 }

@@ -101,13 +101,13 @@ mod tests {
     #[test]
     fn an_event_is_one_scrubbed_line_in_both_places() {
         let folder = tempfile::tempdir().unwrap();
-        let scrub = Scrub::new(vec!["github_pat_secret".into()]);
+        let scrub = Scrub::new(&[("GIT_TOKEN".into(), "the-secret-value".into())]);
         let mut sink = EventSink::open(folder.path(), Box::new(io::sink()), scrub).unwrap();
-        sink.emit(EventKind::Text { text: "see\ngithub_pat_secret".into() }).unwrap();
+        sink.emit(EventKind::Text { text: "see\nthe-secret-value".into() }).unwrap();
         let written = std::fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
         assert_eq!(written.lines().count(), 1);
         let event: AgentEvent = serde_json::from_str(&written).unwrap();
-        assert_eq!(event.kind, EventKind::Text { text: "see\n[redacted]".into() });
+        assert_eq!(event.kind, EventKind::Text { text: "see\n[redacted:GIT_TOKEN]".into() });
     }
 
     #[test]

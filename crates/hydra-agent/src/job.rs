@@ -34,7 +34,7 @@ pub fn refuse_arguments(error: &ArgsError) -> i32 {
 pub fn run(args: AgentArgs) -> i32 {
     let started = Instant::now();
     let env = Environment::of_this_process();
-    let scrub = Scrub::new(env.secrets());
+    let scrub = Scrub::new(&env.secrets());
     let args = match absolute(args) {
         Ok(args) => args,
         Err(error) => {

@@ -60,8 +60,9 @@ pub(crate) async fn run(
                 return Err(Failure::Driver(error.to_string()));
             }
         };
-        let mut text = crate::events::tail(&tail.text(), MAX_TAIL);
+        let mut text = tail.text();
         scrub.text(&mut text);
+        let text = crate::events::tail(&text, MAX_TAIL);
         let result = CommandResult {
             name: command.name.clone(),
             command: command.command.clone(),

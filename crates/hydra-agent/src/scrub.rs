@@ -1,22 +1,29 @@
-//! Takes secrets out of what the wrapper prints or keeps: the values it holds itself, by exact match.
+//! Takes secrets out of what the wrapper prints or keeps: those that it holds itself, and whatever is shaped like one.
 
-use hydra_core::agent_event::{AgentEnd, EventKind};
+use hydra_core::{
+    agent_event::{AgentEnd, EventKind},
+    redact::Redactor,
+};
+use secrecy::SecretString;
+use std::{borrow::Cow, sync::Arc};
 
 /// The secrets of this process.
 #[derive(Clone, Default)]
 pub(crate) struct Scrub {
-    secrets: Vec<String>,
+    redactor: Arc<Redactor>,
 }
 
 impl Scrub {
-    pub(crate) fn new(secrets: Vec<String>) -> Self {
-        Self { secrets }
+    pub(crate) fn new(secrets: &[(String, SecretString)]) -> Self {
+        Self { redactor: Arc::new(Redactor::new(secrets.iter().map(|(name, secret)| (name.as_str(), secret)))) }
+    }
+    /// For lines of a stream, before anything of them is cut off.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
     pub(crate) fn text(&self, text: &mut String) {
-        for secret in &self.secrets {
-            if text.contains(secret.as_str()) {
-                *text = text.replace(secret.as_str(), "[redacted]");
-            }
+        if let Cow::Owned(clean) = self.redactor.redact(text) {
+            *text = clean;
         }
     }
     /// Every field that a coding agent, a provider or a command had a hand in.

@@ -151,7 +151,9 @@ impl Work<'_> {
         let mut failed = None;
         let ran = process::run(program, signals, |output| {
             if let Output::Stdout(bytes) = output {
-                drivers::feed(&mut splitter, parser.as_mut(), bytes, &mut |event| keep(sink.emit(event), &mut failed));
+                drivers::feed(&mut splitter, parser.as_mut(), self.scrub.redactor(), bytes, &mut |event| {
+                    keep(sink.emit(event), &mut failed)
+                });
                 if let Some(error) = failed.take() {
                     return Err(error);
                 }
@@ -166,8 +168,10 @@ impl Work<'_> {
                 return Err(Failure::Driver(error.to_string()));
             }
         };
+        let mut ran = ran;
+        self.scrub.text(&mut ran.stderr);
         let mut emit = |event| keep(sink.emit(event), &mut failed);
-        drivers::feed_end(&mut splitter, parser.as_mut(), &mut emit);
+        drivers::feed_end(&mut splitter, parser.as_mut(), self.scrub.redactor(), &mut emit);
         let finished = parser.finish(ran.code, &ran.stderr, &mut emit);
         if let Some(error) = failed {
             return Err(error.into());

@@ -53,14 +53,14 @@ fn a_secret_that_an_agent_prints_is_printed_nowhere() {
         echo "$ANTHROPIC_API_KEY" >&2
         echo '{"type":"result","subtype":"success","is_error":true,"result":"bad key '$ANTHROPIC_API_KEY'"}'; exit 1"#,
     );
-    stage.env.push(("ANTHROPIC_API_KEY".into(), "sk-ant-THEKEY".into()));
+    stage.env.push(("ANTHROPIC_API_KEY".into(), "opaque-THEKEY".into()));
     let ended = stage.run();
     assert_eq!(ended.code, 10);
     let result = std::fs::read_to_string(stage.path("out/result.json")).unwrap();
     for text in [&ended.stdout, &ended.stderr, &result] {
-        assert!(!text.contains("sk-ant-THEKEY"), "{text}");
+        assert!(!text.contains("opaque-THEKEY"), "{text}");
     }
-    assert!(ended.stdout.contains("the key is [redacted]"));
+    assert!(ended.stdout.contains("the key is [redacted:ANTHROPIC_API_KEY]"));
 }
 
 #[test]

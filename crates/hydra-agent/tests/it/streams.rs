@@ -7,6 +7,7 @@ use hydra_agent::{
 use hydra_core::{
     Tokens,
     agent_event::{AgentEnd, EventKind, Trouble},
+    redact::Redactor,
 };
 use std::path::{Path, PathBuf};
 
@@ -17,12 +18,13 @@ fn shared_data() -> PathBuf {
 
 fn read(driver: Driver, bytes: &[u8], code: i32, chunk: usize) -> (Vec<EventKind>, Finished) {
     let mut parser = driver.parser(Path::new("/workspace"));
+    let redactor = Redactor::default();
     let mut splitter = LineSplitter::default();
     let mut events = Vec::new();
     for piece in bytes.chunks(chunk) {
-        drivers::feed(&mut splitter, parser.as_mut(), piece, &mut |event| events.push(event));
+        drivers::feed(&mut splitter, parser.as_mut(), &redactor, piece, &mut |event| events.push(event));
     }
-    drivers::feed_end(&mut splitter, parser.as_mut(), &mut |event| events.push(event));
+    drivers::feed_end(&mut splitter, parser.as_mut(), &redactor, &mut |event| events.push(event));
     let finished = parser.finish(code, "", &mut |event| events.push(event));
     (events, finished)
 }

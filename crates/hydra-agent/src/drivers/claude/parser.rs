@@ -250,10 +250,11 @@ fn tool_kind(name: &str) -> ToolKind {
 }
 
 impl StreamParser for ClaudeParser {
+    fn ignores(&self, line: &[u8]) -> bool {
+        line.starts_with(PIECE) || line.is_empty()
+    }
+
     fn line(&mut self, line: &[u8], emit: &mut dyn FnMut(EventKind)) {
-        if line.starts_with(PIECE) || line.is_empty() {
-            return;
-        }
         let mut scratch = String::new();
         // What is no event (a warning printed among the lines, a line cut by a kill) says nothing that is acted on.
         let _ = decode::decode::<Line<'_>, _>(line, &mut scratch, |line| self.read(&line, emit));
