@@ -8,6 +8,7 @@ pub mod budget;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod contract_files;
+pub mod delivery;
 pub mod diagnostic;
 pub mod digest;
 pub mod egress;
@@ -27,7 +28,9 @@ pub mod ports;
 pub mod prices;
 pub mod publish;
 pub mod record;
+pub mod redact;
 pub mod stage;
+pub mod target;
 pub mod verdict;
 pub mod view;
 

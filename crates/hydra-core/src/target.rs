@@ -1,0 +1,186 @@
+//! `.hydra.toml`: what a target repository says about itself. Read from the base commit only, so that a change cannot loosen
+//! the checks that judge it.
+
+use crate::{
+    ContainerType,
+    contract_files::QualityCommand,
+    diagnostic::{Diagnostic, line_of, unknown_key_hint},
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::de::{DeTable, DeValue};
+
+mod glob;
+pub use glob::matches;
+
+/// Its file name, at the top of the repository.
+pub const FILE: &str = ".hydra.toml";
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+const KEYS: &[&str] = &["commands", "toolchain", "egress", "protected", "focus"];
+const COMMANDS: &[&str] = &["setup", "lint", "test", "build"];
+const TOOLCHAIN: &[&str] = &["image", "setup", "cache"];
+
+/// What the repository says. Absent is the same as empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Target {
+    /// What to run to judge the work.
+    pub commands: Commands,
+    /// What to run it in.
+    pub toolchain: Toolchain,
+    /// Extra host names per container type; only what the organisation's floor allows.
+    pub egress: BTreeMap<String, Vec<String>>,
+    /// Paths that no agent may change: exact, a folder with `/` at the end, or with `*`, `**` and `?`.
+    pub protected: Vec<String>,
+    /// What the reviewers should look at above all.
+    pub focus: String,
+}
+
+/// Commands, each run by `sh -c` at the top of the checkout.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Commands {
+    /// Gets what the others need.
+    pub setup: Option<String>,
+    /// Looks for faults without running.
+    pub lint: Option<String>,
+    /// Runs the tests.
+    pub test: Option<String>,
+    /// Builds.
+    pub build: Option<String>,
+}
+
+/// The toolchain: the same for builder and quality.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Toolchain {
+    /// A name from the organisation's list of images.
+    pub image: Option<String>,
+    /// Run before `commands.setup`.
+    pub setup: Option<String>,
+    /// Folders kept between the runs of one container type of this repository, relative to it.
+    pub cache: Vec<String>,
+}
+
+impl Target {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Every fault with its line; an unknown key with the nearest known one.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Vec<Diagnostic>> {
+        if bytes.len() > MAX_BYTES {
+            return Err(vec![Diagnostic::file(
+                FILE,
+                format!("it has {} bytes; at most {MAX_BYTES} are read", bytes.len()),
+            )]);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let line = memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() + 1;
+            vec![Diagnostic::line(FILE, u32::try_from(line).unwrap_or(1), "it is not UTF-8")]
+        })?;
+        let broken = |error: &toml::de::Error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            vec![Diagnostic::line(FILE, line, error.message().to_owned())]
+        };
+        let table = DeTable::parse(text).map_err(|error| broken(&error))?;
+        let mut faults = Vec::new();
+        unknown_keys(text, table.get_ref(), &mut faults);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let target: Self = toml::from_str(text).map_err(|error| broken(&error))?;
+        target.check(text, &mut faults);
+        if faults.is_empty() { Ok(target) } else { Err(faults) }
+    }
+
+    /// The commands of the quality stage, in the order they are run: set-up, lint, test, build.
+    #[must_use]
+    pub fn quality(&self) -> Vec<QualityCommand> {
+        let commands = &self.commands;
+        [
+            ("setup", &self.toolchain.setup),
+            ("setup", &commands.setup),
+            ("lint", &commands.lint),
+            ("test", &commands.test),
+            ("build", &commands.build),
+        ]
+        .into_iter()
+        .filter_map(|(name, command)| Some(QualityCommand { name: name.to_owned(), command: command.clone()? }))
+        .collect()
+    }
+
+    /// Whether anything but set-up is run to judge the work.
+    #[must_use]
+    pub const fn checks_anything(&self) -> bool {
+        self.commands.lint.is_some() || self.commands.test.is_some() || self.commands.build.is_some()
+    }
+
+    /// The extra hosts of a container type.
+    #[must_use]
+    pub fn hosts(&self, container: ContainerType) -> &[String] {
+        self.egress.get(container.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    fn check(&self, text: &str, faults: &mut Vec<Diagnostic>) {
+        let at = |needle: &str, message: String| {
+            Diagnostic::line(FILE, line_of(text, text.find(needle).unwrap_or(0)), message)
+        };
+        let commands = &self.commands;
+        let all = [
+            ("toolchain", "setup", &self.toolchain.setup),
+            ("commands", "setup", &commands.setup),
+            ("commands", "lint", &commands.lint),
+            ("commands", "test", &commands.test),
+            ("commands", "build", &commands.build),
+        ];
+        for (table, key, command) in all {
+            if command.as_ref().is_some_and(|command| command.trim().is_empty()) {
+                faults.push(at(key, format!("{table}.{key} is empty")).hint("leave it out to run nothing"));
+            }
+        }
+        for path in self.protected.iter().chain(&self.toolchain.cache) {
+            let bad = path.is_empty()
+                || path.starts_with('/')
+                || path.starts_with('~')
+                || path.split('/').any(|part| part == "..");
+            if bad {
+                let quoted = format!("{path:?}");
+                faults.push(
+                    at(&quoted, format!("the path {quoted} must lie in the repository"))
+                        .hint("write it relative to the repository's top"),
+                );
+            }
+        }
+    }
+}
+
+fn unknown_keys(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
+    let containers: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).collect();
+    for (key, value) in table {
+        let inner = match key.get_ref().as_ref() {
+            "commands" => COMMANDS,
+            "toolchain" => TOOLCHAIN,
+            "egress" => containers.as_slice(),
+            "protected" | "focus" => continue,
+            other => {
+                let line = line_of(text, key.span().start);
+                faults.push(
+                    Diagnostic::line(FILE, line, format!("the key `{other}` is unknown"))
+                        .hint(unknown_key_hint(other, KEYS)),
+                );
+                continue;
+            }
+        };
+        let DeValue::Table(table) = value.get_ref() else { continue };
+        for name in table.keys().filter(|name| !inner.contains(&name.get_ref().as_ref())) {
+            let line = line_of(text, name.span().start);
+            let message = format!("the key `{}.{}` is unknown", key.get_ref(), name.get_ref());
+            faults.push(Diagnostic::line(FILE, line, message).hint(unknown_key_hint(name.get_ref(), inner)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Good and bad `.hydra.toml`.
+use super::*;
+use proptest::prelude::*;
+
+fn faults(text: &str) -> Vec<String> {
+    Target::parse(text.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let text = "protected = [\"infra/\", \"**/*.lock\"]\nfocus = \"money\"\n[commands]\nlint = \"make lint\"\ntest = \"make test\"\n[toolchain]\nimage = \"node-22\"\nsetup = \"npm ci\"\ncache = [\".npm\"]\n[egress]\nbuilder = [\"registry.example.org\"]\n";
+    let target = Target::parse(text.as_bytes()).unwrap();
+    let commands: Vec<_> = target.quality().into_iter().map(|c| format!("{}: {}", c.name, c.command)).collect();
+    assert_eq!(commands, ["setup: npm ci", "lint: make lint", "test: make test"]);
+    assert_eq!(target.hosts(ContainerType::Builder), ["registry.example.org"]);
+    assert!(target.hosts(ContainerType::Quality).is_empty() && target.checks_anything());
+    assert_eq!(Target::parse(b""), Ok(Target::default()));
+}
+
+#[test]
+fn faults_have_lines_and_the_nearest_key() {
+    assert_eq!(
+        faults("[commands]\nlnt = \"x\"\n"),
+        [".hydra.toml:2: the key `commands.lnt` is unknown (did you mean `lint`?)"]
+    );
+    assert_eq!(
+        faults("\n[comands]\nlint = \"x\"\n"),
+        [".hydra.toml:2: the key `comands` is unknown (did you mean `commands`?)"]
+    );
+    assert_eq!(
+        faults("[egress]\nbuildr = []\n"),
+        [".hydra.toml:2: the key `egress.buildr` is unknown (did you mean `builder`?)"]
+    );
+    assert!(faults("[commands]\ntest = 3\n")[0].starts_with(".hydra.toml:2: invalid type"));
+    assert!(faults("a = \n")[0].starts_with(".hydra.toml:1: "));
+    assert!(faults("[commands]\ntest = \" \"\n")[0].starts_with(".hydra.toml:2: commands.test is empty"));
+    assert!(faults("protected = [\"../x\"]\n")[0].contains("must lie in the repository"));
+    assert!(Target::parse(b"a\n\xff").unwrap_err()[0].to_string().starts_with(".hydra.toml:2: it is not UTF-8"));
+}
+
+proptest! {
+    #[test]
+    fn never_panics(text in "(\\[commands\\]|\\[|\\]|test|=|\"|\n|'|egress|\\.|\\PC){0,30}") {
+        let _ = Target::parse(text.as_bytes());
+    }
+}
