@@ -1,0 +1,149 @@
+//! The engine: what it holds between cycles, and how it is made.
+
+use crate::{
+    config::{EngineConfig, Ports},
+    hook::{EffectHook, EffectPoint, NoHook, Proceed},
+    known::Known,
+    observer::{NoObserver, Observer},
+    store::{StateDir, StoreError},
+    watch::{Shared, Watches},
+};
+use hydra_core::{
+    Generation, IssueKey, Timestamp,
+    plan::{Plan, Snapshot},
+    ports::Held,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The engine could not be made, or a command could not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The state folder.
+    #[error("the state folder cannot be used: {0}")]
+    State(#[from] StoreError),
+    /// The runtime.
+    #[error("the runtime cannot be asked: {0}")]
+    Runtime(String),
+    /// The forge.
+    #[error("the forge cannot be asked: {0}")]
+    Forge(String),
+    /// Anything else that was tried.
+    #[error("{what}: {why}")]
+    Failed {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        why: String,
+    },
+}
+
+/// A lease that this process holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Mine {
+    pub(crate) held: Held,
+    /// The generation to name at the next renewal.
+    pub(crate) generation: Generation,
+}
+
+/// Observes, plans, executes.
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) watches: Watches,
+    pub(crate) known: Known,
+    pub(crate) leases: BTreeMap<IssueKey, Mine>,
+    pub(crate) planner: fn(&Snapshot) -> Plan,
+    pub(crate) audit_broken: Option<(Timestamp, String)>,
+    pub(crate) draining: bool,
+    /// What holds and accounts looked like in the last cycle: what waits for them is looked at when they change.
+    pub(crate) last_waits: u64,
+    hook: Arc<dyn EffectHook>,
+    effects: u64,
+    dead: bool,
+}
+
+impl Engine {
+    /// Makes an engine. It touches nothing but its state folder.
+    ///
+    /// # Errors
+    /// When the state folder cannot be made or is not writable.
+    pub fn new(config: EngineConfig, ports: Ports) -> Result<Self, EngineError> {
+        let state = StateDir::open(&config.state_dir)?;
+        let shared = Shared::new(Arc::new(config), ports, state, Arc::new(NoObserver));
+        Ok(Self {
+            shared: Arc::new(shared),
+            watches: Watches::default(),
+            known: Known::default(),
+            leases: BTreeMap::new(),
+            planner: hydra_core::plan::plan,
+            audit_broken: None,
+            draining: false,
+            last_waits: 0,
+            hook: Arc::new(NoHook),
+            effects: 0,
+            dead: false,
+        })
+    }
+    /// Tells an observer what happens.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Result<Self, EngineError> {
+        let shared = &self.shared;
+        let state = StateDir::open(&shared.config.state_dir)?;
+        self.shared = Arc::new(Shared::new(Arc::clone(&shared.config), shared.ports.clone(), state, observer));
+        Ok(self)
+    }
+    /// Asks a hook around every effect.
+    #[must_use]
+    pub fn hooked_by(mut self, hook: Arc<dyn EffectHook>) -> Self {
+        self.hook = hook;
+        self
+    }
+    /// Plans with another planner.
+    #[must_use]
+    pub fn planned_by(mut self, planner: fn(&Snapshot) -> Plan) -> Self {
+        self.planner = planner;
+        self
+    }
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.shared.config
+    }
+    /// Effects that were begun so far.
+    #[must_use]
+    pub const fn effects(&self) -> u64 {
+        self.effects
+    }
+    /// Whether an effect hook killed it.
+    #[must_use]
+    pub const fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Before an effect; `Err` when the orchestrator dies here.
+    pub(crate) fn before(&mut self, name: &'static str) -> Result<(), Died> {
+        self.effects += 1;
+        self.ask(name, true)
+    }
+    /// After an effect.
+    pub(crate) fn after(&mut self, name: &'static str) -> Result<(), Died> {
+        self.ask(name, false)
+    }
+    fn ask(&mut self, name: &'static str, before: bool) -> Result<(), Died> {
+        match self.hook.at(EffectPoint { number: self.effects, name, before }) {
+            Proceed::Yes => Ok(()),
+            Proceed::Die => {
+                self.dead = true;
+                Err(Died)
+            }
+        }
+    }
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.ports.clock.now()
+    }
+}
+
+/// The effect hook killed the orchestrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Died;

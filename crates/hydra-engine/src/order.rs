@@ -1,0 +1,309 @@
+//! A start order becomes a job's specification: bundle, prompt, change folder, image, environment, limits, names of credentials.
+
+use crate::{
+    config::{EngineConfig, GitCredentials},
+    observe::{self, CHANGES, PinnedIssue},
+    prompt,
+    store::{self, StateDir, StoreError},
+    watch::Shared,
+};
+use hydra_core::{
+    AccountName, BranchName, ChangeName, CommitSha, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
+    contract_files::{FenceMode, JobInput, QualityCommand, SCHEMA},
+    digest, instructions,
+    job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec, Network},
+    openspec::ChangeFolder,
+    persona::{Limits, Persona, QUALITY_LIMITS},
+    plan::{ChangeRead, IssueSnapshot, RecordRead, StartOrder},
+    ports::{AccountKind, AccountView},
+    target::Target,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What a job was started with, kept so that its outputs can be judged after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderNote {
+    pub(crate) schema: u32,
+    pub(crate) key: JobKey,
+    pub(crate) base: CommitSha,
+    pub(crate) head: CommitSha,
+    pub(crate) branch: BranchName,
+    pub(crate) change: Option<ChangeName>,
+    pub(crate) account: Option<AccountName>,
+    pub(crate) model: Option<ModelName>,
+    pub(crate) persona: Option<PersonaId>,
+    /// `Name <email>` of its commits.
+    pub(crate) author: String,
+    /// SHA-256 of the pinned issue.
+    pub(crate) snapshot: String,
+    /// SHA-256 of the egress policy.
+    pub(crate) policy: String,
+    /// SHA-256 of the prompt.
+    pub(crate) prompt: String,
+    pub(crate) image: String,
+    /// Names of the commands that quality must run.
+    pub(crate) commands: Vec<String>,
+    /// Protected besides the fixed ones.
+    pub(crate) protected: Vec<String>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) limits: Limits,
+}
+
+/// Reads what a job was started with; `None` when the state folder does not know it.
+pub(crate) fn read_note(state: &StateDir, job: &JobId) -> Result<Option<OrderNote>, StoreError> {
+    store::read_json(&state.order(job))
+}
+
+/// Why a job cannot be started.
+pub(crate) type Refused = String;
+
+/// Builds the specification and the note. Writes nothing.
+pub(crate) async fn build(
+    shared: &Shared,
+    seen: &IssueSnapshot,
+    order: &StartOrder,
+    accounts: &[AccountView],
+    now: Timestamp,
+) -> Result<(JobSpec, OrderNote), Refused> {
+    let (config, workspace) = (&shared.config, &shared.ports.workspace);
+    let stage = order.key.stage;
+    let repo = &seen.key.repo;
+    let target = observe::read_target(shared, repo, &order.base).await.map_err(|error| error.to_string())??;
+    let change = change_name(seen);
+    let files = match &change {
+        None => BTreeMap::new(),
+        Some(name) => {
+            let path = format!("{CHANGES}/{name}");
+            workspace.read(repo, &order.base, &path).await.map_err(|error| error.to_string())?
+        }
+    };
+    let bundle = workspace.bundle(repo, &order.base, &order.head).await.map_err(|error| error.to_string())?;
+    let persona = config.policy.personas.get(&stage);
+    if stage.has_agent() && persona.is_none() {
+        return Err(format!("no persona works on {stage}"));
+    }
+    let container = stage.container();
+    let egress = config
+        .egress
+        .with_repository(container, target.hosts(container), ".hydra.toml")
+        .map_err(|error| error.to_string())?;
+    let image = image(config, stage, &target)?;
+    let limits = persona.map_or(QUALITY_LIMITS, |persona| persona.limits);
+    let commands = target.quality();
+    let fence = if stage.has_agent() { config.fence } else { FenceMode::None };
+    let pinned = pinned(shared, seen)?;
+    let asked = prompt_of(shared, seen, order, &target, &files, &pinned).await?;
+    let system = persona.map(|persona| persona.prompt.clone()).unwrap_or_default();
+    let note = OrderNote {
+        schema: 1,
+        key: order.key.clone(),
+        base: order.base.clone(),
+        head: order.head.clone(),
+        branch: order.branch.clone(),
+        change: change.clone(),
+        account: order.account.clone(),
+        model: order.model.clone(),
+        persona: persona.map(|persona| persona.id.clone()),
+        author: author(persona),
+        snapshot: pinned.hash(),
+        policy: egress.hash(),
+        prompt: digest::sha256_parts(&[system.as_bytes(), asked.as_bytes()]),
+        image: image.pin.clone(),
+        commands: commands.iter().map(|command| command.name.clone()).collect(),
+        protected: config.protected_paths.iter().chain(&target.protected).cloned().collect(),
+        started_at: now,
+        limits,
+    };
+    let job = JobInput {
+        schema: SCHEMA,
+        job: order.key.id(),
+        stage,
+        issue: seen.key.clone(),
+        base: order.base.clone(),
+        head: order.head.clone(),
+        branch: order.branch.clone(),
+        author_name: persona.map_or_else(|| "Hydra".to_owned(), |persona| persona.name.clone()),
+        author_email: persona.map_or_else(|| "hydra@hydra.invalid".to_owned(), |persona| persona.email.clone()),
+        driver: persona.map(|persona| persona.driver.clone()),
+        model: order.model.clone(),
+        max_turns: limits.turns,
+        deadline_secs: u64::from(limits.minutes) * 60,
+        commands: if stage.judges() { Vec::<QualityCommand>::new() } else { commands },
+        instruction_files: instructions::pathspecs(),
+        fence,
+        allow_hosts: egress.hosts(container).iter().map(ToString::to_string).collect(),
+        model_endpoint: egress.model_endpoint(container).map(ToString::to_string),
+        read_only: stage.judges(),
+    };
+    let mut inputs = BTreeMap::from([
+        ("job.json".to_owned(), InputFile::Bytes(serde_json::to_vec_pretty(&job).map_err(|error| error.to_string())?)),
+        ("repo.bundle".to_owned(), InputFile::Path(bundle)),
+    ]);
+    if stage.has_agent() {
+        inputs.insert("prompt.md".into(), InputFile::Bytes(asked.into_bytes()));
+        inputs.insert("system.md".into(), InputFile::Bytes(system.into_bytes()));
+    }
+    let mut env = plain_env(config, seen, order);
+    let mut credentials = Vec::new();
+    model_env(shared, order, accounts, &mut env, &mut credentials).await?;
+    git_env(config, stage, &mut env, &mut credentials);
+    let spec = JobSpec {
+        key: order.key.clone(),
+        container,
+        image,
+        env,
+        inputs,
+        spec: files.into_iter().map(|(path, bytes)| (path, InputFile::Bytes(bytes))).collect(),
+        limits,
+        tmp_mib: config.tmp_mib,
+        workspace_mib: config.workspace_mib,
+        network: if stage.has_agent() { config.network.clone() } else { config.quality_network.clone() },
+        net_admin: fence == FenceMode::InContainer && config.network != Network::None,
+        hosts: if stage.has_agent() { config.hosts.clone() } else { BTreeMap::new() },
+        credentials,
+    };
+    Ok((spec, note))
+}
+
+/// The change that is built.
+fn change_name(seen: &IssueSnapshot) -> Option<ChangeName> {
+    let recorded = match &seen.record {
+        RecordRead::Valid(record) => record.change.clone(),
+        RecordRead::Absent | RecordRead::Bad { .. } => None,
+    };
+    recorded.or_else(|| match &seen.change {
+        ChangeRead::Found { name, .. } => Some(name.clone()),
+        ChangeRead::Broken { name, .. } => name.clone(),
+        ChangeRead::Unnamed => None,
+    })
+}
+
+/// The issue as it was pinned: from the state folder, where the look has put it.
+fn pinned(shared: &Shared, seen: &IssueSnapshot) -> Result<PinnedIssue, Refused> {
+    let hydra_core::plan::PinRead::Pinned { hash } = &seen.pin else {
+        return Err("the issue is not pinned".into());
+    };
+    observe::load_pin(&shared.state, hash).ok_or_else(|| "the pinned issue cannot be read".into())
+}
+
+async fn prompt_of(
+    shared: &Shared,
+    seen: &IssueSnapshot,
+    order: &StartOrder,
+    target: &Target,
+    files: &BTreeMap<String, Vec<u8>>,
+    pinned: &PinnedIssue,
+) -> Result<String, Refused> {
+    let stage = order.key.stage;
+    if !stage.has_agent() {
+        return Ok(String::new());
+    }
+    let folder = ChangeFolder::parse(files).ok();
+    let mut loosened = Vec::new();
+    if stage.judges() {
+        let read = shared.ports.workspace.diff(&seen.key.repo, &order.base, &order.head).await;
+        let (diff, _) = read.map_err(|error| error.to_string())?;
+        loosened = hydra_core::loosened::loosened(&diff.patch);
+    }
+    let change = change_name(seen);
+    Ok(prompt::assemble(&prompt::Parts {
+        order,
+        change: change.as_ref(),
+        pinned,
+        requirements: folder.map(|folder| folder.requirements()).unwrap_or_default(),
+        target,
+        protected: &shared.config.protected_paths,
+        loosened: &loosened,
+        extra: &shared.config.prompt_extra,
+    }))
+}
+
+fn image(config: &EngineConfig, stage: Stage, target: &Target) -> Result<ImageRef, Refused> {
+    let container = stage.container();
+    if !stage.judges()
+        && let Some(name) = &target.toolchain.image
+    {
+        let known = config.toolchains.get(name).cloned();
+        return known.ok_or_else(|| {
+            let known: Vec<&str> = config.toolchains.keys().map(String::as_str).collect();
+            format!(".hydra.toml names the image {name:?}, which is not among the toolchains of hydra.toml ({})", known.join(", "))
+        });
+    }
+    config.images.get(&container).cloned().ok_or_else(|| format!("no image is configured for {container} containers"))
+}
+
+pub(crate) fn author(persona: Option<&Persona>) -> String {
+    persona.map(|persona| format!("{} <{}>", persona.name, persona.email)).unwrap_or_default()
+}
+
+fn plain_env(config: &EngineConfig, seen: &IssueSnapshot, order: &StartOrder) -> BTreeMap<String, EnvValue> {
+    let pull = seen.pulls.iter().find(|pull| pull.head_ref == order.branch).map(|pull| pull.url.clone());
+    let mut pairs = vec![
+        ("REPO_URL", seen.repo.clone_url.clone()),
+        ("ISSUE_URL", seen.issue.url.clone()),
+        ("PR_URL", pull.unwrap_or_default()),
+        ("SPEC_PATH", "/spec".to_owned()),
+        ("HYDRA_MODE", order.key.stage.as_str().to_owned()),
+        ("HYDRA_JOB", order.key.id().to_string()),
+        ("GITHUB_ORG", config.org.clone()),
+    ];
+    if let Some(url) = config.model_base_url.clone().filter(|_| order.key.stage.has_agent()) {
+        pairs.push(("ANTHROPIC_BASE_URL", url));
+    }
+    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(config.extra_env.clone());
+    pairs.map(|(name, value)| (name, EnvValue::Plain(value))).collect()
+}
+
+/// The model credential, fetched at the moment of use.
+async fn model_env(
+    shared: &Shared,
+    order: &StartOrder,
+    accounts: &[AccountView],
+    env: &mut BTreeMap<String, EnvValue>,
+    credentials: &mut Vec<CredentialName>,
+) -> Result<(), Refused> {
+    let Some(account) = &order.account else { return Ok(()) };
+    let view = accounts.iter().find(|view| view.name == *account);
+    let kind = view.map(|view| view.kind).ok_or_else(|| format!("there is no model account {account}"))?;
+    let value = shared.ports.accounts.credential(account).await.map_err(|error| error.to_string())?;
+    let name = match kind {
+        AccountKind::OAuth => "CLAUDE_CODE_OAUTH_TOKEN",
+        AccountKind::Key => "ANTHROPIC_API_KEY",
+    };
+    let credential = CredentialName::Account(account.clone());
+    env.insert(name.into(), EnvValue::Secret { credential: credential.to_string(), value });
+    credentials.push(credential);
+    Ok(())
+}
+
+fn git_env(
+    config: &EngineConfig,
+    stage: Stage,
+    env: &mut BTreeMap<String, EnvValue>,
+    credentials: &mut Vec<CredentialName>,
+) {
+    let GitCredentials::Env(tokens) = &config.git_credentials else { return };
+    let role = stage.token();
+    // Quality is the target's own code: it never holds a credential.
+    let Some(token) = tokens.get(&role).filter(|_| role != TokenRole::Orchestrator) else { return };
+    let credential = CredentialName::Git(role);
+    let value = EnvValue::Secret { credential: credential.to_string(), value: token.clone() };
+    env.insert("GIT_TOKEN".into(), value);
+    credentials.push(credential);
+}
+
+/// The bounds that a watching task holds a job against.
+pub(crate) fn bounds(config: &Arc<EngineConfig>, stage: Stage, limits: Limits, started_at: Timestamp) -> crate::watch::Bounds {
+    let on = |limit: std::time::Duration| (!limit.is_zero()).then_some(limit);
+    // Quality says little while a test suite runs: only its time-out binds it.
+    let stall = on(config.stall_timeout).filter(|_| stage.has_agent());
+    crate::watch::Bounds {
+        started_at,
+        deadline: std::time::Duration::from_secs(u64::from(limits.minutes) * 60) + config.deadline_grace,
+        stall,
+        first_sign: on(config.first_sign_timeout),
+        turns: stage.has_agent().then_some(limits.turns),
+    }
+}

@@ -1,0 +1,195 @@
+//! How an ended job went: its exit, its outputs and its events become one outcome. Computed once for each job.
+
+mod builder;
+mod ends;
+mod review;
+
+use crate::{
+    observe::Unseen,
+    order::{self, OrderNote},
+    stops::StopNote,
+    tally::Tally,
+    watch::Shared,
+};
+use hydra_core::{
+    AccountName, JobId, Stage, Timestamp,
+    agent_event::AgentEvent,
+    contract_files::{self, JobResult, exit},
+    job::{Observed, RuntimeStatus},
+    money::Spend,
+    plan::{JobOutcome, OutcomeKind, StopReason},
+    ports::{Collected, RuntimeErrorKind},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// Outcomes that were computed, and those that nobody was told of yet.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes {
+    known: Mutex<BTreeMap<JobId, JobOutcome>>,
+    fresh: Mutex<Vec<(Observed, JobOutcome)>>,
+}
+
+impl Outcomes {
+    fn get(&self, job: &JobId) -> Option<JobOutcome> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(job).cloned()
+    }
+    fn put(&self, job: &Observed, outcome: &JobOutcome) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id.clone(), outcome.clone());
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push((job.clone(), outcome.clone()));
+    }
+    pub(crate) fn forget(&self, job: &JobId) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(job);
+    }
+    /// What was computed since the last call.
+    pub(crate) fn fresh(&self) -> Vec<(Observed, JobOutcome)> {
+        std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The account that a job uses, from its credentials' names.
+pub(crate) fn account_of(job: &Observed) -> Option<AccountName> {
+    job.credentials.iter().find_map(|name| name.strip_prefix("account:")).and_then(|name| name.parse().ok())
+}
+
+/// Everything that an ended job left.
+pub(crate) struct Left<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) job: &'a Observed,
+    pub(crate) note: &'a OrderNote,
+    pub(crate) out: &'a Collected,
+    pub(crate) tally: Tally,
+    pub(crate) events: Vec<AgentEvent>,
+    pub(crate) result: Option<JobResult>,
+    pub(crate) ended_at: Timestamp,
+}
+
+/// The outcome; `None` while the job has not ended. An error: its outputs cannot be read now, ask again.
+pub(crate) async fn of(shared: &Shared, job: &Observed, stop: Option<&StopNote>) -> Result<Option<JobOutcome>, Unseen> {
+    let (code, oom, at) = match &job.status {
+        RuntimeStatus::Created | RuntimeStatus::Running => return Ok(None),
+        RuntimeStatus::Exited { code, oom, at } => (Some(*code), *oom, *at),
+        RuntimeStatus::Lost { .. } => (None, false, shared.ports.clock.now()),
+    };
+    if let Some(known) = shared.outcomes.get(&job.id) {
+        return Ok(Some(known));
+    }
+    let what = || format!("what {} left", job.id);
+    let out = match shared.ports.runtime.collect(&job.id, shared.config.max_out_bytes).await {
+        Ok(out) => out,
+        Err(error) if error.kind == RuntimeErrorKind::NotFound || code.is_none() => Collected::default(),
+        // What it left cannot be taken (a link out of the folder, say): that will not change.
+        Err(error) if error.kind == RuntimeErrorKind::Refused => {
+            let kind = broken("output", format!("its outputs are refused: {error}"));
+            return Ok(Some(settle(shared, job, Spend::default(), kind)));
+        }
+        Err(error) => return Err(Unseen::new(what(), error)),
+    };
+    let note = order::read_note(&shared.state, &job.id).map_err(|error| Unseen::new(what(), error))?;
+    let (tally, events) = read_events(shared, &job.id, &out, note.as_ref());
+    let spend = tally.progress.spend;
+    let Some(note) = note else {
+        let why = "the state folder does not know what it was started with, so its work cannot be judged".to_owned();
+        return Ok(Some(settle(shared, job, spend, OutcomeKind::Outage { class: "vanished", why })));
+    };
+    let result = out.files.get("result.json").and_then(|bytes| read_result(bytes, &job.id));
+    let left = Left { shared, job, note: &note, out: &out, tally, events, result, ended_at: at };
+    let kind = match (code, stop) {
+        _ if stopped(code, stop).is_some() => stopped(code, stop).unwrap_or(OutcomeKind::Stopped(StopReason::Stale)),
+        (None, _) => {
+            let RuntimeStatus::Lost { why } = &job.status else { return Ok(None) };
+            OutcomeKind::Outage { class: "vanished", why: why.clone() }
+        }
+        (Some(_), _) if oom => broken("memory", format!("it needed more than {} MiB of memory", note.limits.memory_mib)),
+        (Some(code), _) if code == i64::from(exit::DONE) => done(&left).await?,
+        (Some(code), _) => ends::of(&left, code),
+    };
+    Ok(Some(settle(shared, job, spend, kind)))
+}
+
+fn settle(shared: &Shared, job: &Observed, spend: Spend, kind: OutcomeKind) -> JobOutcome {
+    let outcome = JobOutcome { kind, spend, account: account_of(job) };
+    shared.outcomes.put(job, &outcome);
+    outcome
+}
+
+/// What a stop from outside means. A job that did its work before the stop reached it did its work.
+fn stopped(code: Option<i64>, stop: Option<&StopNote>) -> Option<OutcomeKind> {
+    let note = stop?;
+    let done = code == Some(i64::from(exit::DONE));
+    Some(match note.why.reason() {
+        None | Some(StopReason::TimeOut | StopReason::Stall | StopReason::NoSignOfLife | StopReason::Superseded) if done => {
+            return None;
+        }
+        None => broken("turn-limit", note.detail.clone()),
+        Some(StopReason::TimeOut) => broken("time-out", format!("its time ran out: {}", note.detail)),
+        Some(StopReason::Stall) => broken("stall", format!("it stalled: {}", note.detail)),
+        Some(StopReason::NoSignOfLife) => broken("stall", format!("it gave no sign of life: {}", note.detail)),
+        Some(reason) => OutcomeKind::Stopped(reason),
+    })
+}
+
+async fn done(left: &Left<'_>) -> Result<OutcomeKind, Unseen> {
+    let stage = left.note.key.stage;
+    if left.result.is_none() {
+        return Ok(broken("output", "it ended well without a readable result.json".into()));
+    }
+    match stage {
+        Stage::Build | Stage::FixQuality | Stage::Fix => builder::of(left).await,
+        Stage::Quality => Ok(quality(left)),
+        Stage::CodeReview | Stage::SecurityReview | Stage::Apply => review::of(left).await,
+    }
+}
+
+fn quality(left: &Left<'_>) -> OutcomeKind {
+    let Some(result) = &left.result else { return broken("output", "no result".into()) };
+    let mut commands = result.commands.clone();
+    for command in &mut commands {
+        command.tail = left.shared.config.scrub(&command.tail);
+    }
+    // The target's own code runs there: a green that left a command out is no green.
+    let ran: Vec<&String> = commands.iter().map(|command| &command.name).collect();
+    let all = ran == left.note.commands.iter().collect::<Vec<_>>();
+    if !all && commands.iter().all(|command| command.exit == 0) {
+        return broken("output", format!("it ran {} of {} commands", commands.len(), left.note.commands.len()));
+    }
+    OutcomeKind::Quality { commands }
+}
+
+pub(crate) fn broken(class: &'static str, why: String) -> OutcomeKind {
+    OutcomeKind::Broken { class, why }
+}
+
+fn read_result(bytes: &[u8], job: &JobId) -> Option<JobResult> {
+    let result: JobResult = serde_json::from_slice(bytes).ok()?;
+    let schema = result.schema == contract_files::SCHEMA || result.schema + 1 == contract_files::SCHEMA;
+    (schema && result.job == *job).then_some(result)
+}
+
+/// The event lines, redacted: of the file in `/out`, or of what was followed live when the file is not to be had.
+fn read_events(shared: &Shared, job: &JobId, out: &Collected, note: Option<&OrderNote>) -> (Tally, Vec<AgentEvent>) {
+    let fallback = note.and_then(|note| note.model.as_ref());
+    let mut tally = Tally::default();
+    let mut events = Vec::new();
+    let kept;
+    let bytes: &[u8] = match out.files.get("events.jsonl") {
+        Some(bytes) => bytes,
+        None => {
+            kept = std::fs::read(shared.state.log(job)).unwrap_or_default();
+            &kept
+        }
+    };
+    for line in bytes.split(|byte| *byte == b'\n') {
+        // An over-long line is garbage whatever it holds: it is not even decoded.
+        if line.len() > hydra_core::agent_event::MAX_LINE {
+            tally.garbage = tally.garbage.saturating_add(1);
+            continue;
+        }
+        let text = String::from_utf8_lossy(line);
+        let text = shared.config.redactor.redact_line(&text);
+        events.extend(tally.line(&text, &shared.config.prices, fallback));
+    }
+    (tally, events)
+}

@@ -1,0 +1,157 @@
+//! A job's event lines, added up: spend by the price table, turns, what it does now, how it ended. The same for a live and for an ended job.
+
+use hydra_core::{
+    ModelName, Timestamp,
+    agent_event::{AgentEnd, AgentEvent, EventKind, MAX_LINE, SCHEMA, Trouble},
+    plan::Progress,
+    prices::PriceTable,
+};
+
+/// Lines that could not be read are counted and kept as this many examples.
+const GARBAGE_SAMPLES: usize = 3;
+/// Refused hosts that are kept.
+const DENIED: usize = 50;
+
+/// What the lines say so far.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// For the planner and for people.
+    pub progress: Progress,
+    /// Any event came at all.
+    pub alive: bool,
+    /// How the agent's run ended, once it said so.
+    pub end: Option<AgentEnd>,
+    /// Hosts that the fence refused, with reason.
+    pub denied: Vec<(String, String)>,
+    /// The newest trouble with the provider.
+    pub trouble: Option<(Trouble, Option<Timestamp>, String)>,
+    /// Model that answered, where the stream says it.
+    pub model: Option<ModelName>,
+    /// Lines that are not events.
+    pub garbage: u32,
+    /// The first of them, cut.
+    pub garbage_samples: Vec<String>,
+    /// A response of a model that has no price.
+    pub unpriced: Option<ModelName>,
+}
+
+/// One line as an event; `None` for garbage: cut in the middle, too long, of a version that is not read.
+#[must_use]
+pub fn parse(line: &str) -> Option<AgentEvent> {
+    if line.len() > MAX_LINE {
+        return None;
+    }
+    let event: AgentEvent = serde_json::from_str(line).ok()?;
+    (event.v == SCHEMA || event.v + 1 == SCHEMA).then_some(event)
+}
+
+impl Tally {
+    /// Adds one line. `fallback` is the model that the job was started with. Returns the event, if it is one.
+    pub fn line(&mut self, line: &str, prices: &PriceTable, fallback: Option<&ModelName>) -> Option<AgentEvent> {
+        let Some(event) = parse(line) else {
+            if !line.trim().is_empty() {
+                self.garbage = self.garbage.saturating_add(1);
+                if self.garbage_samples.len() < GARBAGE_SAMPLES {
+                    self.garbage_samples.push(line.chars().take(200).collect());
+                }
+            }
+            return None;
+        };
+        self.event(&event, prices, fallback);
+        Some(event)
+    }
+
+    fn event(&mut self, event: &AgentEvent, prices: &PriceTable, fallback: Option<&ModelName>) {
+        self.alive = true;
+        self.progress.last_event = Some(self.progress.last_event.map_or(event.ts, |last| last.max(event.ts)));
+        match &event.kind {
+            EventKind::Step { step, detail } => self.doing(&format!("{step}: {detail}")),
+            EventKind::Started { driver, model, .. } => {
+                self.model = model.clone().or(self.model.take());
+                self.doing(&format!("{driver} began"));
+            }
+            EventKind::Turn { tokens, model, .. } => {
+                let spend = &mut self.progress.spend;
+                spend.turns = spend.turns.saturating_add(1);
+                spend.tokens += *tokens;
+                let model = model.as_ref().or(self.model.as_ref()).or(fallback);
+                // A provider may answer with a dated name of the model that was asked for: then the price of the asked one holds.
+                let cost = model.map(|m| prices.cost(m, *tokens).or_else(|_| {
+                    fallback.map_or_else(|| prices.cost(m, *tokens), |asked| prices.cost(asked, *tokens))
+                }));
+                match cost {
+                    Some(Ok(cost)) => spend.cost += cost,
+                    Some(Err(_)) => self.unpriced = model.cloned(),
+                    None => {}
+                }
+            }
+            EventKind::Text { text } => self.doing(text.lines().next().unwrap_or_default()),
+            EventKind::Tool { name, path, command, .. } => {
+                self.progress.tools = self.progress.tools.saturating_add(1);
+                let what = path.as_deref().or(command.as_deref()).unwrap_or_default();
+                self.doing(&format!("{name} {what}"));
+            }
+            EventKind::ToolResult { .. } => {}
+            EventKind::Provider { trouble, until, detail } => {
+                self.trouble = Some((*trouble, *until, detail.clone()));
+                self.doing(&format!("the provider: {detail}"));
+            }
+            EventKind::Command { name, exit, .. } => self.doing(&format!("{name}: exit {exit}")),
+            EventKind::Denied { host, reason, .. } => {
+                if self.denied.len() < DENIED {
+                    self.denied.push((host.clone(), reason.clone()));
+                }
+            }
+            EventKind::Ended { end, .. } => self.end = Some(end.clone()),
+        }
+    }
+
+    fn doing(&mut self, text: &str) {
+        let line: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
+        self.progress.doing = line.trim().to_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hydra_core::Tokens;
+
+    fn turn(n: u32) -> String {
+        let event = AgentEvent {
+            v: SCHEMA,
+            ts: Timestamp::UNIX_EPOCH,
+            kind: EventKind::Turn {
+                turn: n,
+                tokens: Tokens { input: 1000, output: 500, ..Tokens::default() },
+                model: None,
+            },
+        };
+        serde_json::to_string(&event).unwrap()
+    }
+
+    #[test]
+    fn a_stream_cut_in_the_middle_loses_only_the_cut_line() {
+        let prices = PriceTable::default();
+        let model: ModelName = "claude-sonnet-4-5".parse().unwrap();
+        let mut tally = Tally::default();
+        let whole = turn(1);
+        for line in [whole.as_str(), &whole[..whole.len() / 2], "", "not an event", &turn(2)] {
+            tally.line(line, &prices, Some(&model));
+        }
+        assert_eq!(tally.progress.spend.turns, 2);
+        assert_eq!(tally.progress.spend.tokens.total(), 3000);
+        assert_eq!(tally.garbage, 2);
+    }
+
+    #[test]
+    fn a_line_of_a_hundred_megabytes_is_refused_without_being_parsed() {
+        let long = format!("{}{}", turn(1), " ".repeat(MAX_LINE));
+        assert_eq!(parse(&long), None);
+    }
+
+    #[test]
+    fn a_version_of_tomorrow_is_not_guessed_at() {
+        assert!(parse(&turn(1).replace("\"v\":1", "\"v\":3")).is_none());
+    }
+}

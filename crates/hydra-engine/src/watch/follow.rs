@@ -1,0 +1,141 @@
+//! One running job, followed from its first line (also after a restart) to its end.
+
+use super::{Shared, Watched, judge, next_check};
+use crate::{
+    observer::Happening,
+    stops::{self, StopNote},
+    tally::Tally,
+};
+use futures_util::StreamExt as _;
+use hydra_core::{
+    JobId,
+    ports::{AuditEntry, LogLine, RuntimeError},
+};
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+/// How long to wait before the log of a job is asked for again after it could not be followed.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Follows the job to its end, then wakes the loop.
+pub(super) async fn follow(shared: Arc<Shared>, job: JobId, watched: Watched) -> JobId {
+    let mut stopped = false;
+    // A broken stream is followed anew from the first line as long as the job's time is not up; the tally begins anew with it.
+    loop {
+        match lines(&shared, &job, &watched, &mut stopped).await {
+            Ok(()) => break,
+            Err(error) => {
+                tracing::warn!(%job, %error, "its log cannot be followed");
+                if error.kind == hydra_core::ports::RuntimeErrorKind::NotFound {
+                    break;
+                }
+                check(&shared, &job, &watched, &Tally::default(), &mut stopped).await;
+                shared.ports.clock.sleep(AGAIN).await;
+            }
+        }
+    }
+    shared.wake.notify_one();
+    job
+}
+
+async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopped: &mut bool) -> Result<(), RuntimeError> {
+    let mut stream = shared.ports.runtime.follow(job).await?;
+    let mut tally = Tally::default();
+    tally.progress.account.clone_from(&watched.account);
+    let mut log = Log::begin(shared, job);
+    loop {
+        let now = shared.ports.clock.now();
+        let due = next_check(&watched.bounds, &tally.progress);
+        // Once it was stopped only its end matters.
+        let rest = if *stopped { Duration::from_secs(3600) } else { wait(now, due) };
+        tokio::select! {
+            line = stream.next() => match line {
+                None => return Ok(()),
+                Some(line) => take(shared, job, watched, &mut tally, &mut log, &line?),
+            },
+            () = shared.ports.clock.sleep(rest) => {}
+        }
+        if !*stopped {
+            check(shared, job, watched, &tally, stopped).await;
+        }
+    }
+}
+
+fn take(shared: &Shared, job: &JobId, watched: &Watched, tally: &mut Tally, log: &mut Log, line: &LogLine) {
+    let text = shared.config.scrub(&line.text);
+    log.line(&text, line.stderr);
+    if line.stderr {
+        return;
+    }
+    let before = tally.progress.clone();
+    tally.line(&text, &shared.config.prices, watched.model.as_ref());
+    // The wrapper's clock is the container's: a clock that runs ahead must not hide a stall.
+    let now = shared.ports.clock.now();
+    tally.progress.last_event = tally.progress.last_event.map(|_| now);
+    shared.ledger.live(job, &watched.key.issue, tally.progress.spend, now);
+    shared.put(job, tally);
+    if before.spend != tally.progress.spend || before.doing != tally.progress.doing {
+        shared.observer.saw(&Happening::StageProgress { key: watched.key.clone(), progress: tally.progress.clone() });
+    }
+}
+
+/// Stops the job if it must be stopped: the reason is kept first.
+async fn check(shared: &Shared, job: &JobId, watched: &Watched, tally: &Tally, stopped: &mut bool) {
+    let now = shared.ports.clock.now();
+    let over = shared.ledger.over(&watched.key.issue, &shared.config.policy, now);
+    let Some(note) = judge(now, &watched.bounds, &tally.progress, over) else { return };
+    match stop(shared, job, &note).await {
+        Ok(()) => *stopped = true,
+        Err(why) => tracing::error!(%job, why, "it must be stopped and cannot be"),
+    }
+}
+
+/// Keeps the reason, tells the audit log, stops the job.
+pub(crate) async fn stop(shared: &Shared, job: &JobId, note: &StopNote) -> Result<(), String> {
+    stops::keep(&shared.state, job, note).map_err(|error| error.to_string())?;
+    let entry = AuditEntry {
+        ts: note.at,
+        kind: "job".into(),
+        issue: None,
+        job: Some(job.to_string()),
+        facts: serde_json::json!({ "stop": note.why, "detail": note.detail }),
+    };
+    // Stopping is the safe direction: a log that cannot be written does not keep a job running.
+    if let Err(error) = shared.ports.audit.append(&entry) {
+        tracing::error!(%job, %error, "the stop is not in the audit log");
+    }
+    shared.ports.runtime.stop(job, shared.config.stop_grace).await.map_err(|error| error.to_string())
+}
+
+fn wait(now: hydra_core::Timestamp, due: hydra_core::Timestamp) -> Duration {
+    Duration::try_from(due.duration_since(now)).unwrap_or_default().max(Duration::from_millis(10))
+}
+
+/// The job's redacted log on disk: evidence and convenience, never truth. Written anew when the job is followed anew.
+struct Log(Option<std::io::BufWriter<std::fs::File>>);
+
+impl Log {
+    fn begin(shared: &Shared, job: &JobId) -> Self {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let path = shared.state.log(job);
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        match file {
+            Ok(file) => Self(Some(std::io::BufWriter::new(file))),
+            Err(error) => {
+                tracing::warn!(%job, %error, "its log cannot be kept");
+                Self(None)
+            }
+        }
+    }
+    fn line(&mut self, text: &str, stderr: bool) {
+        let Some(file) = &mut self.0 else { return };
+        let written = if stderr {
+            // Error output becomes a line of its own kind, so that the file stays JSON lines.
+            serde_json::to_writer(&mut *file, &serde_json::json!({ "stderr": text })).map_err(std::io::Error::from)
+        } else {
+            file.write_all(text.as_bytes())
+        };
+        if written.and_then(|()| file.write_all(b"\n")).and_then(|()| file.flush()).is_err() {
+            self.0 = None;
+        }
+    }
+}
