@@ -1,8 +1,10 @@
 //! A verdict: what a reviewer found, what the orchestrator adds to it, and the signature that makes it count.
 
+pub mod block;
 pub mod envelope;
 pub mod judge;
 pub mod parse;
+pub mod render;
 
 use crate::{CommitSha, Generation, IssueKey, ModelName, PersonaId, Stage, money::Spend};
 use serde::{Deserialize, Serialize};
