@@ -50,7 +50,15 @@ pub(crate) fn from_status(
     let kind = kind_of(status, headers, &said, now);
     let said = if said.is_empty() { status.canonical_reason().unwrap_or("no message").to_owned() } else { said };
     let message = format!("{call}: {} {said}", status.as_u16());
-    ForgeError { kind, message, hint: hint_of(kind, status, headers) }
+    let lower = message.to_ascii_lowercase();
+    let hint = match kind {
+        ForgeErrorKind::Permission if lower.contains("archived") => {
+            Some("the repository is archived: it can be read only".to_owned())
+        }
+        ForgeErrorKind::Permission if lower.contains("locked") => Some("the conversation is locked".to_owned()),
+        _ => hint_of(kind, status, headers),
+    };
+    ForgeError { kind, message, hint }
 }
 
 fn kind_of(status: StatusCode, headers: &HeaderMap, said: &str, now: Timestamp) -> ForgeErrorKind {
@@ -61,7 +69,8 @@ fn kind_of(status: StatusCode, headers: &HeaderMap, said: &str, now: Timestamp) 
             None => ForgeErrorKind::Permission,
         },
         404 | 410 => ForgeErrorKind::Missing,
-        405 | 409 | 412 | 422 => ForgeErrorKind::Conflict,
+        // 406: a diff that is too large to be shown.
+        405 | 406 | 409 | 412 | 422 => ForgeErrorKind::Conflict,
         408 | 500..=599 => ForgeErrorKind::Transient,
         _ => ForgeErrorKind::Malformed,
     }

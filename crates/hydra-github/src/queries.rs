@@ -57,6 +57,7 @@ pub const ISSUE_COMMENTS: &str = r"query IssueComments($owner: String!, $name: S
 /// Pull requests of a head branch in every state, newest first.
 pub const PULL_NUMBERS: &str = r"query PullNumbers($owner: String!, $name: String!, $head: String!, $after: String) {
   repository(owner: $owner, name: $name) {
+    nameWithOwner
     pullRequests(headRefName: $head, first: 100, after: $after, orderBy: {field: CREATED_AT, direction: DESC}) {
       nodes { number headRepository { nameWithOwner } }
       pageInfo { hasNextPage endCursor }

@@ -24,12 +24,14 @@ impl Client {
         let call = label(queries::PULL_NUMBERS);
         let variables = json!({ "owner": repo.owner(), "name": repo.name(), "head": head.as_str() });
         let data = self.query(queries::PULL_NUMBERS, variables.clone()).await?;
+        // A renamed repository answers under its new name, and so do the heads.
+        let now: String = at(&call, &data, "/repository/nameWithOwner")?;
         let pointer = "/repository/pullRequests";
         let first: wire::Connection<wire::PullNumberNode> = at(&call, &data, pointer)?;
         let more: Vec<wire::PullNumberNode> =
             self.rest(queries::PULL_NUMBERS, variables, pointer, &first.page_info).await?;
         let mut numbers: Vec<u64> =
-            first.nodes.into_iter().chain(more).filter(|p| own(repo, p)).map(|p| p.number).collect();
+            first.nodes.into_iter().chain(more).filter(|p| own(&now, p)).map(|p| p.number).collect();
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         numbers.dedup();
         let mut pulls = Vec::with_capacity(numbers.len());
@@ -114,8 +116,8 @@ impl Client {
     }
 }
 
-fn own(repo: &RepoName, pull: &wire::PullNumberNode) -> bool {
-    pull.head_repository.as_ref().is_some_and(|r| r.name_with_owner.eq_ignore_ascii_case(&repo.to_string()))
+fn own(repo: &str, pull: &wire::PullNumberNode) -> bool {
+    pull.head_repository.as_ref().is_some_and(|r| r.name_with_owner.eq_ignore_ascii_case(repo))
 }
 
 fn pull_state(call: &str, text: &str) -> Result<PullState, ForgeError> {

@@ -79,7 +79,12 @@ impl Client {
         }
         let number = asked.number.to_string();
         let path = ["repos", asked.repo.owner(), asked.repo.name(), "pulls", &number, "files"];
-        let files: Vec<wire::PullFile> = self.list(&self.url_with(&path, &[("per_page", "100")])).await?;
+        let files: Vec<wire::PullFile> = match self.list(&self.url_with(&path, &[("per_page", "100")])).await {
+            Ok(files) => files,
+            // Too large a diff to be shown has no line to comment on: the findings go into the body.
+            Err(e) if e.kind == ForgeErrorKind::Conflict => Vec::new(),
+            Err(e) => return Err(e),
+        };
         Ok(files.into_iter().map(|f| (f.filename, shown_lines(f.patch.as_deref().unwrap_or_default()))).collect())
     }
 }

@@ -117,7 +117,12 @@ async fn check_runs_that_may_not_be_read_are_shown_as_pending_and_not_as_none() 
 async fn a_fork_with_the_same_branch_name_is_not_the_repositorys_own() {
     let server = MockServer::start().await;
     let nodes = json!([{ "number": 3, "headRepository": { "nameWithOwner": "mallory/shop" } }, { "number": 4, "headRepository": null }]);
-    operation(&server, "PullNumbers", json!({ "data": { "repository": { "pullRequests": page(nodes, None) } } })).await;
+    operation(
+        &server,
+        "PullNumbers",
+        json!({ "data": { "repository": { "nameWithOwner": "acme/shop", "pullRequests": page(nodes, None) } } }),
+    )
+    .await;
     let seen = github(&server).pulls(&repo(), &PullQuery::Head("hydra/basket".parse().unwrap())).await;
     assert_eq!(seen, Ok(vec![]));
 }

@@ -358,6 +358,45 @@ async fn a_token_that_may_only_look_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_renamed_repository_keeps_its_pull_requests() {
+    let (sim, github) = acme(SimConfig::default()).await;
+    push(&sim, BASKET);
+    let number = made(&github, TokenRole::Builder, &open()).await;
+    sim.rename(REPO, "store").unwrap();
+    assert_eq!(github.repository(&repo()).await.unwrap().name.to_string(), "acme/store");
+    let seen = github.pulls(&repo(), &PullQuery::Head("hydra/basket".parse().unwrap())).await.unwrap();
+    assert_eq!(seen.iter().map(|p| p.number.0).collect::<Vec<_>>(), [number]);
+    assert_eq!(github.apply(TokenRole::Builder, &open()).await, Ok(Applied::AlreadyThere(Some(number))));
+    let change = github.apply(TokenRole::Orchestrator, &comment("still here")).await;
+    assert!(matches!(change, Ok(Applied::Made(Some(_)))), "{change:?}");
+}
+
+#[tokio::test]
+async fn an_archived_repository_says_so() {
+    let (sim, github) = acme(SimConfig::default()).await;
+    sim.archive(REPO).unwrap();
+    let seen = github.apply(TokenRole::Orchestrator, &comment("x")).await.unwrap_err();
+    assert_eq!(seen.kind, ForgeErrorKind::Permission);
+    assert_eq!(seen.hint.as_deref(), Some("the repository is archived: it can be read only"));
+}
+
+#[tokio::test]
+async fn a_repository_without_drafts_goes_through_the_title() {
+    let (sim, github) = acme(SimConfig::default()).await;
+    sim.repo(RepoSeed::new("acme/free").without_drafts().file("a", "1\n").role("al-gorithm", Role::Write)).unwrap();
+    sim.push("acme/free", "hydra/basket", "al-gorithm", "Basket", &[("a", Some("2\n"))]).unwrap();
+    let free: hydra_core::RepoName = "acme/free".parse().unwrap();
+    let ForgeWrite::OpenPull { head, base, title, marker, body, .. } = open() else { unreachable!() };
+    let write = ForgeWrite::OpenPull { repo: free.clone(), head, base, title, marker, body };
+    let number = made(&github, TokenRole::Builder, &write).await;
+    assert_eq!(sim.pulls("acme/free")[0].title, "[draft] A basket");
+    let ready = ForgeWrite::MarkReady { repo: free, number: PullNumber(number) };
+    made(&github, TokenRole::Builder, &ready).await;
+    assert_eq!(github.apply(TokenRole::Builder, &ready).await, Ok(Applied::AlreadyThere(Some(number))));
+    assert_eq!(sim.pulls("acme/free")[0].title, "A basket");
+}
+
+#[tokio::test]
 async fn doctor_sees_limits_and_clocks() {
     let (_sim, github) = acme(SimConfig::default()).await;
     let seen = github.describe(TokenRole::Builder).await.unwrap();

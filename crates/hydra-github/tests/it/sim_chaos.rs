@@ -5,7 +5,7 @@ use crate::{
     sim::{BASKET, REPO, acme, comment, key, marker, open, push},
 };
 use hydra_core::{
-    PullNumber, TokenRole,
+    CommitSha, PullNumber, TokenRole,
     ports::{Applied, Board as _, Forge as _, ForgeErrorKind, ForgeWrite, ForgeWriter as _, InlineComment, PullQuery},
     view::{RepoLabel, StatusState, ThreadNumber},
 };
@@ -37,6 +37,50 @@ async fn insist(sim: &Sim, github: &GitHub, role: TokenRole, write: &ForgeWrite)
     panic!("{write:?} never succeeds\n{}", sim.describe_faults());
 }
 
+/// A day's writes of every kind, each insisted upon.
+pub(crate) async fn day(sim: &Sim, github: &GitHub, head: &CommitSha) -> PullNumber {
+    let builder = TokenRole::Builder;
+    let office = TokenRole::Orchestrator;
+    let number = PullNumber(insist(sim, github, builder, &open()).await.unwrap());
+    let label = RepoLabel { name: "done".into(), color: "5319e7".into(), description: "It is done".into() };
+    insist(sim, github, office, &ForgeWrite::DefineLabel { repo: repo(), label }).await;
+    let labels = ForgeWrite::Labels {
+        repo: repo(),
+        number: ThreadNumber(1),
+        add: vec!["done".into()],
+        remove: vec!["ready-to-build".into()],
+    };
+    insist(sim, github, office, &labels).await;
+    insist(sim, github, office, &comment("building")).await;
+    insist(sim, github, office, &comment("built")).await;
+    let review = ForgeWrite::Review {
+        repo: repo(),
+        number,
+        commit: head.clone(),
+        marker: marker("verdict", "code-review"),
+        body: "One finding.".into(),
+        comments: vec![InlineComment { path: "src/basket.js".into(), line: 2, body: "needs a test".into() }],
+    };
+    insist(sim, github, TokenRole::Reviewer, &review).await;
+    let status = ForgeWrite::Status {
+        repo: repo(),
+        commit: head.clone(),
+        context: "hydra/code-review".into(),
+        state: StatusState::Success,
+        description: "good".into(),
+        url: None,
+    };
+    insist(sim, github, office, &status).await;
+    insist(sim, github, builder, &ForgeWrite::MarkReady { repo: repo(), number }).await;
+    let mut tries = 0;
+    while github.place(&key(), "Review").await.is_err() {
+        tries += 1;
+        assert!(tries < 40, "{}", sim.describe_faults());
+    }
+    insist(sim, github, office, &ForgeWrite::Merge { repo: repo(), number, head: head.clone() }).await;
+    number
+}
+
 #[tokio::test]
 async fn every_write_is_made_once_in_any_weather() {
     let mut struck = 0;
@@ -44,45 +88,7 @@ async fn every_write_is_made_once_in_any_weather() {
         let (sim, github) = acme(SimConfig::default()).await;
         let head = push(&sim, BASKET);
         sim.set_faults(weather(seed));
-        let builder = TokenRole::Builder;
-        let office = TokenRole::Orchestrator;
-        let number = PullNumber(insist(&sim, &github, builder, &open()).await.unwrap());
-        let label = RepoLabel { name: "done".into(), color: "5319e7".into(), description: "It is done".into() };
-        insist(&sim, &github, office, &ForgeWrite::DefineLabel { repo: repo(), label }).await;
-        let labels = ForgeWrite::Labels {
-            repo: repo(),
-            number: ThreadNumber(1),
-            add: vec!["done".into()],
-            remove: vec!["ready-to-build".into()],
-        };
-        insist(&sim, &github, office, &labels).await;
-        insist(&sim, &github, office, &comment("building")).await;
-        insist(&sim, &github, office, &comment("built")).await;
-        let review = ForgeWrite::Review {
-            repo: repo(),
-            number,
-            commit: head.clone(),
-            marker: marker("verdict", "code-review"),
-            body: "One finding.".into(),
-            comments: vec![InlineComment { path: "src/basket.js".into(), line: 2, body: "needs a test".into() }],
-        };
-        insist(&sim, &github, TokenRole::Reviewer, &review).await;
-        let status = ForgeWrite::Status {
-            repo: repo(),
-            commit: head.clone(),
-            context: "hydra/code-review".into(),
-            state: StatusState::Success,
-            description: "good".into(),
-            url: None,
-        };
-        insist(&sim, &github, office, &status).await;
-        insist(&sim, &github, builder, &ForgeWrite::MarkReady { repo: repo(), number }).await;
-        let mut tries = 0;
-        while github.place(&key(), "Review").await.is_err() {
-            tries += 1;
-            assert!(tries < 40, "{}", sim.describe_faults());
-        }
-        insist(&sim, &github, office, &ForgeWrite::Merge { repo: repo(), number, head: head.clone() }).await;
+        let number = day(&sim, &github, &head).await;
         struck += sim.injected().len();
         let told = sim.describe_faults();
         sim.set_faults(Faults::default());
