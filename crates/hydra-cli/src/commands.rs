@@ -1,16 +1,34 @@
 //! One file per command, under the command's name.
 
 mod agent;
+mod cancel;
 mod change;
 mod completions;
 mod config;
+mod demo;
+mod dev_run;
 mod doctor;
+mod explain;
 mod init;
 mod labels;
+mod logs;
 mod man;
+mod pause;
+mod poll;
+mod prune;
 mod render;
+mod status;
+mod stop;
+mod supervise;
 
-use crate::{args::Command, context::Context, exit::Exit, failure::Failure};
+use crate::{
+    args::{Command, issue_key},
+    config::Settings,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+};
+use hydra_core::{IssueKey, RepoName};
 use std::process::ExitCode;
 
 /// Does what the command line asks.
@@ -25,20 +43,20 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Config(command) => config::run(context, &command),
         Command::Completions(args) => completions::run(context, &args),
         Command::Man => man::run(context),
-        Command::Demo(_) => Err(Failure::not_built("demo")),
+        Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
-        Command::Poll(_) => Err(Failure::not_built("poll")),
-        Command::Supervise(_) => Err(Failure::not_built("supervise")),
-        Command::DevRun(_) => Err(Failure::not_built("dev-run")),
+        Command::Poll(args) => poll::run(context, &args),
+        Command::Supervise(args) => supervise::run(context, &args),
+        Command::DevRun(args) => dev_run::run(context, &args),
         Command::Change(command) => change::run(context, &command),
-        Command::Status(_) => Err(Failure::not_built("status")),
-        Command::Explain(_) => Err(Failure::not_built("explain")),
-        Command::Logs(_) => Err(Failure::not_built("logs")),
-        Command::Cancel(_) => Err(Failure::not_built("cancel")),
-        Command::Pause(_) => Err(Failure::not_built("pause")),
-        Command::Resume(_) => Err(Failure::not_built("resume")),
-        Command::Stop(_) => Err(Failure::not_built("stop")),
-        Command::Prune(_) => Err(Failure::not_built("prune")),
+        Command::Status(args) => status::run(context, &args),
+        Command::Explain(args) => explain::run(context, &args),
+        Command::Logs(args) => logs::run(context, &args),
+        Command::Cancel(args) => cancel::run(context, &args),
+        Command::Pause(args) => pause::pause(context, &args),
+        Command::Resume(args) => pause::resume(context, &args),
+        Command::Stop(args) => stop::run(context, &args),
+        Command::Prune(args) => prune::run(context, &args),
         Command::Labels(command) => labels::run(context, &command),
         Command::Render(command) => render::run(context, &command),
     }?;
@@ -52,4 +70,30 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
         .build()
         .map_err(|error| Failure::new(Exit::Internal, format!("no threads could be started: {error}")))?;
     Ok(runtime.block_on(work))
+}
+
+/// The issue that an argument names.
+fn issue(text: &str, settings: &Settings) -> Result<IssueKey, Failure> {
+    issue_key(text, &settings.repos).map_err(|why| Failure::new(Exit::Usage, why))
+}
+
+/// What a pause is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    /// Everything.
+    All,
+    /// A repository.
+    Repo(RepoName),
+    /// An issue.
+    Issue(IssueKey),
+}
+
+fn target(text: Option<&str>, settings: &Settings) -> Result<Target, Failure> {
+    match text {
+        None => Ok(Target::All),
+        Some(text) => match text.parse::<RepoName>() {
+            Ok(repo) => Ok(Target::Repo(repo)),
+            Err(_) => issue(text, settings).map(Target::Issue),
+        },
+    }
 }

@@ -1,15 +1,23 @@
 //! The composition root: what the configuration says becomes adapters and plain values of core's types. The only place that knows all adapters.
 
-use crate::{accounts::FileAccounts, config::Settings, exit::Exit, failure::Failure};
+use crate::{
+    accounts::FileAccounts,
+    config::{Settings, runtime::RuntimeKind},
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+};
 use hydra_core::{
     Stage, TokenRole,
     plan::{Budget, Columns, PlanPolicy},
-    ports::{WorkspaceError, WorkspaceErrorKind},
+    ports::{Runtime, WorkspaceError, WorkspaceErrorKind},
+    redact::Redactor,
     view::Permission,
 };
 use hydra_github::{GitHub, GitHubConfig};
+use hydra_runtime::{ProcessConfig, ProcessRuntime};
 use hydra_workspace::{GitWorkspace, RemoteTemplate};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
 use url::Url;
 
@@ -60,12 +68,37 @@ pub fn accounts(settings: &Settings) -> FileAccounts {
     FileAccounts::new(settings.secrets.accounts.clone(), &settings.state_dir)
 }
 
-/// Masks every secret that the configuration holds, and whatever looks like one by its prefix.
-pub fn scrub(settings: &Settings) -> impl Fn(&str) -> String + Send + Sync + 'static {
+/// Masks every secret that the configuration holds, in every spelling, and whatever has a secret's shape.
+#[must_use]
+pub fn redactor(settings: &Settings) -> Redactor {
     let secrets = &settings.secrets;
-    let held = secrets.tokens.values().chain(secrets.accounts.iter().map(|a| &a.held)).chain(&secrets.signing_key);
-    let values: Vec<SecretString> = held.map(|held| held.value.clone()).collect();
-    move |text| crate::output::mask::scrub_known(text, values.iter().map(ExposeSecret::expose_secret))
+    let tokens = secrets.tokens.iter().map(|(role, held)| (format!("git:{role}"), &held.value));
+    let accounts = secrets.accounts.iter().map(|account| (format!("account:{}", account.name), &account.held.value));
+    let key = secrets.signing_key.iter().map(|held| ("signing-key".to_owned(), &held.value));
+    let named: Vec<(String, &SecretString)> = tokens.chain(accounts).chain(key).collect();
+    Redactor::new(named.iter().map(|(name, value)| (name.as_str(), *value)))
+}
+
+/// Where jobs run.
+///
+/// # Errors
+/// When the state folder cannot be made, or the engine is not there.
+pub fn runtime(context: &Context, settings: &Settings) -> Result<Arc<dyn Runtime>, Failure> {
+    match settings.values.runtime.kind {
+        RuntimeKind::Process => {
+            let program = std::env::current_exe()
+                .map_err(|error| Failure::local("this program's own path cannot be found", &error))?;
+            let config = ProcessConfig {
+                state_dir: settings.state_dir.clone(),
+                program,
+                args: vec!["agent".to_owned()],
+                instance: settings.values.instance.clone(),
+                extra_env: context.environment.for_processes(),
+            };
+            Ok(Arc::new(ProcessRuntime::new(config)?))
+        }
+        RuntimeKind::Docker => Err(Failure::not_built("… with runtime.kind = \"docker\"")),
+    }
 }
 
 /// What decisions depend on.

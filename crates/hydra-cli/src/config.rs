@@ -144,7 +144,7 @@ fn locate(sources: &Sources<'_>) -> Result<Option<PathBuf>, Problems> {
 fn read(path: &Path) -> Result<SourceText, Problems> {
     let problem = |message: String| Problem::config(message).at(Place::file(path));
     let bytes = std::fs::read(path).map_err(|error| {
-        let problem = problem(format!("this file cannot be read: {}", error.kind()));
+        let problem = problem(format!("this file cannot be read: {}", crate::failure::in_words(&error)));
         match error.kind() {
             ErrorKind::NotFound => problem.help("`hydra init` writes one"),
             _ => problem,

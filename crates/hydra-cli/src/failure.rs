@@ -36,7 +36,7 @@ impl Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::BrokenPipe;
         }
-        Self::new(Exit::Local, format!("{what}: {}", error.kind()))
+        Self::new(Exit::Local, format!("{what}: {}", in_words(error)))
     }
     /// The part of Hydra that does this is not joined to the command yet.
     #[must_use]
@@ -64,6 +64,18 @@ impl Failure {
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::BrokenPipe)
+    }
+}
+
+/// What the system says, in fewer and plainer words.
+#[must_use]
+pub fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it is not there".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        kind => kind.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and programs are shown.
 
 pub mod errors;
+pub mod event;
 pub mod json;
 pub mod log;
 pub mod mask;

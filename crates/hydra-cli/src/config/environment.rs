@@ -28,6 +28,15 @@ impl Environment {
         }
     }
 
+    /// What jobs that are processes of this machine get of it: where programs lie, and where they may write. No credential.
+    #[must_use]
+    pub fn for_processes(&self) -> BTreeMap<String, String> {
+        ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "HYDRA_DEMO_AGENT"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), self.0.get(name)?.to_str()?.to_owned())))
+            .collect()
+    }
+
     /// A variable as it is.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&OsString> {

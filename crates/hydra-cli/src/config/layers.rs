@@ -102,7 +102,7 @@ pub fn merge(
                         let place = &variables.place;
                         problems.push(
                             Problem::config(format!("{} in {place} must be a whole number", variable.name))
-                                .help(format!("{} is {}", variable.name, variable.doc)),
+                                .help(format!("it stands for the {}", variable.doc)),
                         );
                         continue;
                     }

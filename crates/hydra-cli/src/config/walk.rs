@@ -43,7 +43,9 @@ impl Walk<'_> {
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
             if table.get(name).is_none() {
-                self.report(None, format!("`{path}` lacks `{name}`"), Some(format!("add `{name}` to [{path}]")));
+                let place = self.source.place_of(path);
+                let problem = Problem::config(format!("`{path}` lacks `{name}`")).maybe_at(place);
+                self.problems.push(problem.help(format!("add `{name}`")));
             }
         }
     }

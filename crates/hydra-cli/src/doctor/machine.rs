@@ -76,7 +76,7 @@ pub fn state_folder(settings: &Settings) -> Check {
         Ok(()) => Check::ok("state", format!("{} can be written", folder.display())),
         Err(error) => Check::fail(
             "state",
-            format!("{} cannot be written: {}", folder.display(), error.kind()),
+            format!("{} cannot be written: {}", folder.display(), crate::failure::in_words(&error)),
             "give the folder to the user who runs hydra, or name another with state.dir or --state-dir",
         ),
     }

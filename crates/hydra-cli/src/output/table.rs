@@ -1,11 +1,19 @@
 //! Columns: aligned, two spaces apart, the last one as long as it likes.
 
+/// No column is made wider than this: a longer cell sticks out.
+const WIDEST: usize = 44;
+
 /// Rows of texts, aligned. Lines do not end in spaces.
 #[must_use]
 pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .filter(|width| *width <= WIDEST)
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     rows.iter()

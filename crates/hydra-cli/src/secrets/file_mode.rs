@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 1 << 20;
 pub fn read(path: &Path) -> Result<Option<String>, Problem> {
     let problem = |message: &str| Problem::credential(message).at(Place::file(path));
     let unreadable = |error: &std::io::Error| {
-        problem(&format!("this file cannot be read: {}", error.kind()))
+        problem(&format!("this file cannot be read: {}", crate::failure::in_words(error)))
             .help("hydra must run as the owner of the file, and every folder above it must be open to that user")
     };
     let file = match std::fs::File::open(path) {

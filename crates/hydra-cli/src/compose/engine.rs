@@ -1,0 +1,186 @@
+//! The engine, joined: configuration and adapters become one `Engine`.
+
+use super::{accounts, github, plan_policy, scrub, workspace};
+use crate::{
+    clock::SystemClock,
+    config::{
+        Settings,
+        runtime::{EgressMode, GitCredential, RuntimeKind},
+    },
+    exit::Exit,
+    failure::Failure,
+    images,
+};
+use hydra_core::{
+    ContainerType, Login, TokenRole,
+    contract_files::FenceMode,
+    job::{ImageRef, Network},
+    ports::{Forge, Runtime},
+    redact::Redactor,
+    verdict::envelope::Signer,
+};
+use hydra_engine::{
+    BreakerPolicy, Engine, EngineConfig, GitCredentials, Ports, Scrub, audit_log::AuditLog, lease_owner, observer::Observer,
+};
+use hydra_runtime::{ProcessConfig, ProcessRuntime};
+use secrecy::SecretString;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// What the demo and tests change about an engine that is otherwise as configured.
+#[derive(Default)]
+pub struct Extras {
+    /// Variables for every container.
+    pub env: BTreeMap<String, String>,
+    /// Host names to resolve in containers.
+    pub hosts: BTreeMap<String, String>,
+    /// Who is told what happens.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+/// The engine as configured. Asks GitHub who each token is.
+///
+/// # Errors
+/// When a credential is missing or refused, an image is not pinned, or the state folder cannot be used.
+pub async fn engine(settings: &Settings, extras: Extras) -> Result<Engine, Failure> {
+    let forge = Arc::new(github(settings)?);
+    let logins = logins(settings, &*forge).await?;
+    let scrubber = Scrub::by(scrub(settings));
+    let audit = AuditLog::open(&settings.state_dir.join("audit.jsonl"), scrubber)
+        .map_err(|error| Failure::new(Exit::Local, error.to_string()))?;
+    let board = settings.values.github.project.is_some();
+    let ports = Ports {
+        runtime: runtime(settings)?,
+        forge: forge.clone(),
+        writer: forge.clone(),
+        leases: forge.clone(),
+        board: board.then(|| forge.clone() as _),
+        workspace: Arc::new(workspace(settings)?),
+        accounts: Arc::new(accounts(settings)),
+        audit: Arc::new(audit),
+        clock: Arc::new(SystemClock),
+    };
+    let config = config(settings, logins, &extras)?;
+    let engine = Engine::new(config, ports).map_err(local)?;
+    match extras.observer {
+        Some(observer) => engine.observed_by(observer).map_err(local),
+        None => Ok(engine),
+    }
+}
+
+fn local(error: hydra_engine::EngineError) -> Failure {
+    Failure::new(Exit::Local, error.to_string())
+}
+
+/// Where jobs run.
+///
+/// # Errors
+/// When the runtime cannot be opened.
+pub fn runtime(settings: &Settings) -> Result<Arc<dyn Runtime>, Failure> {
+    match settings.values.runtime.kind {
+        RuntimeKind::Process => {
+            let program: PathBuf = std::env::current_exe().map_err(|error| Failure::local("this program's own path", &error))?;
+            Ok(Arc::new(ProcessRuntime::new(ProcessConfig {
+                state_dir: settings.state_dir.clone(),
+                program,
+                args: vec!["agent".to_owned()],
+                instance: settings.values.instance.clone(),
+                extra_env: BTreeMap::new(),
+            })?))
+        }
+        RuntimeKind::Docker => super::docker::runtime(settings),
+    }
+}
+
+async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTreeMap<TokenRole, Login>, Failure> {
+    let mut logins = settings.logins.clone();
+    for role in TokenRole::ALL {
+        if !logins.contains_key(role) && settings.token(*role).is_some() {
+            logins.insert(*role, forge.identity(*role).await?.login);
+        }
+    }
+    Ok(logins)
+}
+
+fn config(settings: &Settings, logins: BTreeMap<TokenRole, Login>, extras: &Extras) -> Result<EngineConfig, Failure> {
+    let values = &settings.values;
+    let (runtime, pipeline) = (&values.runtime, &values.pipeline);
+    let key = settings.secrets.signing_key.as_ref().ok_or_else(|| {
+        Failure::new(Exit::Credentials, "HYDRA_SIGNING_KEY is missing: verdicts and records could not be signed")
+            .help("`hydra init` generates one; it belongs into secrets/.env")
+    })?;
+    let signer = Signer::from_seed(&key.value).map_err(|error| Failure::new(Exit::Credentials, error.to_string()))?;
+    let mut public_keys = settings.public_keys.clone();
+    public_keys.insert(0, signer.public());
+    let is_process = runtime.kind == RuntimeKind::Process;
+    let images = if is_process { unpinned() } else { images::pinned(settings)? };
+    let pinned = |(name, pin): (&String, &String)| (name.clone(), ImageRef { name: name.clone(), pin: pin.clone() });
+    let git_credentials = match values.credentials.git {
+        GitCredential::Withheld => GitCredentials::Withheld,
+        GitCredential::Env => GitCredentials::Env(tokens(settings)),
+    };
+    Ok(EngineConfig {
+        policy: plan_policy(settings),
+        repos: settings.repos.clone(),
+        repos_from_board: settings.repos.is_empty(),
+        org: values.github.org.clone().unwrap_or_default(),
+        images,
+        toolchains: runtime.toolchains.iter().map(pinned).collect(),
+        network: if is_process { Network::None } else { Network::Named(runtime.network.clone()) },
+        quality_network: Network::None,
+        fence: match values.egress.mode {
+            EgressMode::InContainer if is_process => FenceMode::None,
+            EgressMode::InContainer => FenceMode::InContainer,
+        },
+        model_base_url: values.models.base_url.clone(),
+        hosts: extras.hosts.clone(),
+        git_credentials,
+        egress: settings.egress.clone(),
+        extra_env: extras.env.clone(),
+        tmp_mib: runtime.tmp_mib,
+        workspace_mib: runtime.workspace_mib,
+        max_out_bytes: u64::from(pipeline.max_delivery_mib) * 1024 * 1024,
+        instance: values.instance.clone(),
+        owner: lease_owner::this_process(&values.instance),
+        owner_gone: lease_owner::is_gone,
+        state_dir: settings.state_dir.clone(),
+        poll_interval: pipeline.poll_interval.std(),
+        stall_timeout: pipeline.stall_timeout.std(),
+        first_sign_timeout: pipeline.first_sign_timeout.std(),
+        stop_grace: runtime.stop_grace.std(),
+        deadline_grace: runtime.deadline_grace.std(),
+        signer: Arc::new(signer),
+        public_keys,
+        logins,
+        protected_paths: pipeline.protected_paths.clone(),
+        link_hosts: pipeline.link_hosts.clone(),
+        prompt_extra: pipeline.prompt_extra.clone(),
+        prices: settings.prices.clone(),
+        breaker: BreakerPolicy {
+            issues: pipeline.retry.breaker_issues as usize,
+            window: pipeline.retry.breaker_window.std(),
+            pause: pipeline.retry.breaker_pause.std(),
+        },
+        redactor: Arc::new(redactor(settings)),
+    })
+}
+
+/// Knows every secret of the configuration by its name.
+#[must_use]
+pub fn redactor(settings: &Settings) -> Redactor {
+    let secrets = &settings.secrets;
+    let mut named: Vec<(String, &SecretString)> = Vec::new();
+    named.extend(secrets.tokens.iter().map(|(role, held)| (format!("git:{role}"), &held.value)));
+    named.extend(secrets.accounts.iter().map(|account| (format!("account:{}", account.name), &account.held.value)));
+    named.extend(secrets.signing_key.iter().map(|held| ("signing-key".to_owned(), &held.value)));
+    Redactor::new(named.iter().map(|(name, value)| (name.as_str(), *value)))
+}
+
+fn tokens(settings: &Settings) -> BTreeMap<TokenRole, SecretString> {
+    TokenRole::ALL.iter().filter_map(|role| Some((*role, settings.token(*role)?.value.clone()))).collect()
+}
+
+/// A process has no image.
+fn unpinned() -> BTreeMap<ContainerType, ImageRef> {
+    let image = |kind: &ContainerType| ImageRef { name: images::image_name(*kind).to_owned(), pin: String::new() };
+    ContainerType::ALL.iter().map(|kind| (*kind, image(kind))).collect()
+}
