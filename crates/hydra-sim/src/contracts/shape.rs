@@ -28,10 +28,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, depth: usize) ->
     if value.is_null() && rules.get("nullable") == Some(&Value::Bool(true)) {
         return Ok(());
     }
-    if let Some(allowed) = rules.get("enum").and_then(Value::as_array) {
-        if !allowed.contains(value) {
-            return Err(format!("{at}: {value} is none of {}", Value::Array(allowed.clone())));
-        }
+    if let Some(allowed) = rules.get("enum").and_then(Value::as_array).filter(|a| !a.contains(value)) {
+        return Err(format!("{at}: {value} is none of {}", Value::Array(allowed.clone())));
     }
     combinations(root, rules, value, at, depth)?;
     let kind = rules.get("type").and_then(Value::as_str);

@@ -34,6 +34,9 @@ pub(crate) struct ChangedFile {
     pub patch: Option<String>,
 }
 
+/// An entry of a tree: mode, kind, id, size of a blob, path.
+pub(crate) type TreeEntry = (String, String, String, Option<u64>, String);
+
 /// A commit's parts.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitParts {
@@ -231,12 +234,8 @@ impl GitDir {
         Some((sha.clone(), self.run(&["cat-file", "blob", &sha], b"").ok()?))
     }
 
-    /// Entries of a tree: (mode, kind, sha, size, path).
-    pub(crate) fn tree(
-        &self,
-        tree: &str,
-        recursive: bool,
-    ) -> Option<Vec<(String, String, String, Option<u64>, String)>> {
+    /// Entries of a tree.
+    pub(crate) fn tree(&self, tree: &str, recursive: bool) -> Option<Vec<TreeEntry>> {
         let mut args = vec!["ls-tree", "-z", "-l"];
         if recursive {
             args.extend(["-r", "-t"]);

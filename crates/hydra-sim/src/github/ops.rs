@@ -435,10 +435,8 @@ impl World {
             if name.starts_with("refs/heads/") && kind != "commit" {
                 return Err(Refusal::new(422, "Reference update failed: not a commit"));
             }
-            if let (Some(current), false) = (current, force) {
-                if !target.git.is_ancestor(current, after) {
-                    return Err(Refusal::new(422, "Update is not a fast forward"));
-                }
+            if current.is_some_and(|c| !force && !target.git.is_ancestor(c, after)) {
+                return Err(Refusal::new(422, "Update is not a fast forward"));
             }
         }
         let moves: Vec<_> = updates.iter().map(|(n, a, b, _)| (n.clone(), a.clone(), b.clone())).collect();

@@ -9,11 +9,8 @@ use super::{
     server,
     world::World,
 };
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-use tokio::{net::TcpListener, task::JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::{net::TcpListener, task::JoinSet};
 
 /// How a simulator is started.
 #[derive(Debug, Clone)]
@@ -93,22 +90,16 @@ impl Inner {
     }
 }
 
-/// A simulated GitHub on a loopback port. It ends when it is dropped; its repositories lie in a temporary folder and go with it.
+/// A simulated GitHub on a loopback port. It ends when it is dropped, with its connections; its repositories lie in a temporary folder and go with it.
 pub struct Sim {
     pub(crate) inner: Arc<Inner>,
     base_url: String,
-    server: JoinHandle<()>,
+    server: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Sim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sim").field("base_url", &self.base_url).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 
@@ -130,7 +121,8 @@ impl Sim {
             record: config.record,
             folder,
         });
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&inner)));
+        let mut server = JoinSet::new();
+        server.spawn(server::serve(listener, Arc::clone(&inner)));
         Ok(Self { inner, base_url, server })
     }
 
@@ -211,9 +203,6 @@ impl Sim {
 
     /// Stops serving and waits until it has stopped.
     pub async fn stop(mut self) {
-        self.server.abort();
-        // An aborted task answers with a cancellation: that is what was asked for.
-        drop((&mut self.server).await);
-        tokio::time::sleep(Duration::ZERO).await;
+        self.server.shutdown().await;
     }
 }

@@ -72,12 +72,11 @@ pub(crate) fn answer(inner: &Inner, call: &Call) -> Answer {
         Ok(answer) => answer,
         Err(why) => Answer::text(500, &why.to_string()),
     };
-    if push && call.method == "POST" {
-        if let Err(refusal) = inner.world().sync_refs(&full, &login) {
-            return Answer::text(500, &refusal.message);
-        }
+    let synced = if push && call.method == "POST" { inner.world().sync_refs(&full, &login) } else { Ok(()) };
+    match synced {
+        Ok(()) => answer,
+        Err(refusal) => Answer::text(500, &refusal.message),
     }
-    answer
 }
 
 /// Refuses changes of workflow files to a token that may not make them, in git's own words for a declined ref.

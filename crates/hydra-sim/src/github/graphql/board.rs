@@ -20,8 +20,8 @@ pub(super) fn allowed(cx: &Cx<'_>, owner: &str, permission: &str) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn find(cx: &Cx<'_>, id: u64) -> Result<Board, Trouble> {
-    Ok(cx.world.boards.iter().find(|b| b.id == id).cloned().ok_or_else(Refusal::not_found)?)
+pub(super) fn find<'a>(cx: &'a Cx<'_>, id: u64) -> Result<&'a Board, Trouble> {
+    Ok(cx.world.boards.iter().find(|b| b.id == id).ok_or_else(Refusal::not_found)?)
 }
 
 pub(super) fn node(cx: &Cx<'_>, prefix: &str, id: u64) -> Option<Result<Val, Trouble>> {
@@ -97,11 +97,11 @@ pub(super) fn board(cx: &mut Cx<'_>, id: u64, name: &str, args: &Args) -> Field 
         "owner" => actor(cx, &board.owner),
         "field" => match text(args, "name") {
             name if name.eq_ignore_ascii_case("status") => status(),
-            name if name.eq_ignore_ascii_case("title") => title_field(&board),
+            name if name.eq_ignore_ascii_case("title") => title_field(board),
             _ => null(),
         },
         "fields" => {
-            connection("ProjectV2FieldConfigurationConnection", name, vec![title_field(&board), status()], args)?
+            connection("ProjectV2FieldConfigurationConnection", name, vec![title_field(board), status()], args)?
         }
         "items" => {
             let all = board.cards.iter().map(|c| object("ProjectV2Item", At::Card(id, c.id))).collect();
@@ -143,12 +143,14 @@ pub(super) fn field(cx: &mut Cx<'_>, id: u64, name: &str, args: &Args) -> Field 
 }
 
 fn card_of(board: &Board, id: u64) -> Result<&Card, Trouble> {
-    Ok(board.cards.iter().find(|c| c.id == id).ok_or_else(Refusal::not_found)?)
+    // Cards are appended with growing ids: boards of 10,000 are read item by item.
+    let at = board.cards.binary_search_by_key(&id, |c| c.id).map_err(|_| Refusal::not_found())?;
+    Ok(board.cards.get(at).ok_or_else(Refusal::not_found)?)
 }
 
 pub(super) fn card(cx: &mut Cx<'_>, board_id: u64, id: u64, name: &str, args: &Args) -> Field {
     let board = find(cx, board_id)?;
-    let card = card_of(&board, id)?;
+    let card = card_of(board, id)?;
     let seen = cx.world.repo(&card.repo).is_ok_and(|r| cx.who.sees(cx.world, r)) && !card.redacted;
     let thread = cx.world.thread(&card.repo, card.number).ok().filter(|_| seen);
     let kind = thread.map(|t| if t.pull.is_some() { "PullRequest" } else { "Issue" });
@@ -183,7 +185,7 @@ pub(super) fn card(cx: &mut Cx<'_>, board_id: u64, id: u64, name: &str, args: &A
 
 pub(super) fn status(cx: &mut Cx<'_>, board_id: u64, id: u64, name: &str) -> Field {
     let board = find(cx, board_id)?;
-    let card = card_of(&board, id)?;
+    let card = card_of(board, id)?;
     let option = board.options.iter().find(|(_, name)| Some(name) == card.status.as_ref());
     let value = match name {
         "id" => leaf(node_id("PVTFSV", id)),

@@ -140,20 +140,14 @@ impl<'a> Run<'a> {
                 }
             };
             let below: Vec<&'a [Selection]> = nodes.iter().map(|n| n.selection_set.as_slice()).collect();
-            let value = self.complete(object, first, value, &below)?;
+            let value = self.complete(first, value, &below)?;
             self.path.pop();
             map.insert(key, value);
         }
         Ok(Value::Object(map))
     }
 
-    fn complete(
-        &mut self,
-        parent: &Obj,
-        field: &Node<ast::Field>,
-        value: Val,
-        below: &[&'a [Selection]],
-    ) -> Result<Value, Value> {
+    fn complete(&mut self, field: &Node<ast::Field>, value: Val, below: &[&'a [Selection]]) -> Result<Value, Value> {
         let selected = below.iter().any(|s| !s.is_empty());
         match value {
             Val::Leaf(Value::Null) => Ok(Value::Null),
@@ -174,7 +168,7 @@ impl<'a> Run<'a> {
                 let mut values = Vec::new();
                 for (i, item) in items.into_iter().enumerate() {
                     self.path.push(json!(i));
-                    values.push(self.complete(parent, field, item, below)?);
+                    values.push(self.complete(field, item, below)?);
                     self.path.pop();
                 }
                 Ok(Value::Array(values))

@@ -116,7 +116,7 @@ fn add_card(cx: &mut Cx<'_>, input: &Input) -> Payload {
     let (project, content) = (text(input, "projectId"), text(input, "contentId"));
     let At::Board(id) = find(cx, project)?.at else { return Err(wrong(project, "ProjectV2")) };
     let At::Thread(repo, number) = find(cx, content)?.at else { return Err(wrong(content, "ProjectV2ItemContent")) };
-    let owner = board::find(cx, id)?.owner;
+    let owner = board::find(cx, id)?.owner.clone();
     board::allowed(cx, &owner, "organization_projects=write")?;
     let (new, at) = (cx.world.id(), cx.world.clock.now());
     let found = cx.world.boards.iter_mut().find(|b| b.id == id).ok_or_else(Refusal::not_found)?;
@@ -136,7 +136,7 @@ fn card_of(cx: &Cx<'_>, input: &Input) -> Result<(u64, u64), Trouble> {
     if home != id {
         return Err(wrong(item, "ProjectV2Item"));
     }
-    let owner = board::find(cx, id)?.owner;
+    let owner = board::find(cx, id)?.owner.clone();
     board::allowed(cx, &owner, "organization_projects=write")?;
     Ok((id, card))
 }

@@ -1,7 +1,12 @@
 //! Git objects and refs through REST.
 
 use super::{Ctx, Reply, Route, created, empty, ok};
-use crate::github::{Role, git::ZERO, notice::Refusal, render};
+use crate::github::{
+    Role,
+    git::{TreeEntry, ZERO},
+    notice::Refusal,
+    render,
+};
 use base64::Engine;
 use serde_json::{Value, json};
 
@@ -120,7 +125,7 @@ fn tree_value(ctx: &Ctx<'_>, sha: &str, recursive: bool) -> Result<Value, Refusa
     let tree = repo.git.run(&["rev-parse", "--verify", "--quiet", &spec], b"").map_err(|_| Refusal::not_found())?;
     let tree = String::from_utf8_lossy(&tree).trim().to_owned();
     let entries = repo.git.tree(&tree, recursive).ok_or_else(Refusal::not_found)?;
-    let entry = |(mode, kind, sha, size, path): &(String, String, String, Option<u64>, String)| {
+    let entry = |(mode, kind, sha, size, path): &TreeEntry| {
         let mut value =
             json!({ "path": path, "mode": mode, "type": kind, "sha": sha, "url": format!("{base}/{kind}s/{sha}") });
         if let (Some(size), Some(map)) = (size, value.as_object_mut()) {

@@ -85,3 +85,32 @@ async fn an_unknown_label_is_created_by_setting_it() {
     assert_eq!(told.len(), 3);
     assert_eq!(told[2], (&json!("unlabeled"), &json!("build:queued")));
 }
+
+#[tokio::test]
+async fn ten_thousand_cards_are_no_hardship() {
+    let hub = Hub::new().await;
+    let board = hub.sim.board("acme", "Work", &["Backlog", "Ready"]);
+    for n in 0..10_000 {
+        let issue = hub.sim.open_issue(REPO, "alice", &format!("Issue {n}"), "Please").unwrap();
+        hub.sim.card("acme", board, REPO, issue, Some("Backlog")).unwrap();
+    }
+    let query = "query($after: String) { organization(login: \"acme\") { projectV2(number: 1) {
+        items(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { id type isArchived
+          content { ... on Issue { number repository { nameWithOwner } } }
+          fieldValueByName(name: \"Status\") { ... on ProjectV2ItemFieldSingleSelectValue { name } } } } } } }";
+    let (mut after, mut seen) = (json!(null), 0);
+    loop {
+        let got = hub.graphql(BUILDER, query, json!({ "after": after })).await;
+        let items = &got["data"]["organization"]["projectV2"]["items"];
+        seen += items["nodes"].as_array().unwrap().len();
+        after = items["pageInfo"]["endCursor"].clone();
+        if items["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(seen, 10_000);
+    for page in [1, 50, 100] {
+        let got = hub.get(BUILDER, &format!("/repos/acme/app/issues?per_page=100&page={page}")).await;
+        assert_eq!(got.json().as_array().unwrap().len(), 100);
+    }
+}
