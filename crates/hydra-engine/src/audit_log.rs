@@ -25,7 +25,7 @@ struct Line {
     /// Hash of this one.
     hash: String,
     /// The entry as it is hashed.
-    entry: Box<serde_json::value::RawValue>,
+    entry: serde_json::Value,
 }
 
 /// The file-backed log. Several processes may append to one file: each append takes the file's lock and reads the newest hash.
@@ -70,18 +70,15 @@ impl AuditSink for AuditLog {
         let text = serde_json::to_string(entry).map_err(broken)?;
         let text = self.scrub.text(&text);
         // A secret that spans JSON syntax could break the line when it is masked: then the whole text is kept as one string.
-        let text = match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
-            Ok(_) => text,
-            Err(_) => serde_json::to_string(&text).map_err(broken)?,
-        };
+        let value = serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text));
+        let text = value.to_string();
         let mut file = open(&self.path)?;
         file.lock().map_err(broken)?;
         if file.metadata().map_err(broken)?.len() != state.length {
             (state.head, state.length) = tail(&mut file)?;
         }
         let hash = chain(&state.head, &text);
-        let raw = serde_json::value::RawValue::from_string(text).map_err(broken)?;
-        let line = Line { v: 1, prev: state.head.clone(), hash: hash.clone(), entry: raw };
+        let line = Line { v: 1, prev: state.head.clone(), hash: hash.clone(), entry: value };
         let mut bytes = serde_json::to_vec(&line).map_err(broken)?;
         bytes.push(b'\n');
         file.write_all(&bytes).map_err(broken)?;
@@ -113,7 +110,7 @@ pub fn verify(path: &Path) -> Result<Verified, AuditError> {
         if line.prev != head {
             return Err(at("a line before it was removed or changed"));
         }
-        if chain(&head, line.entry.get()) != line.hash {
+        if chain(&head, &line.entry.to_string()) != line.hash {
             return Err(at("it was changed"));
         }
         head = line.hash;

@@ -121,6 +121,11 @@ impl Breaker {
         }
         open.trial.clone()
     }
+    /// The issue that tries now, if one was chosen.
+    #[must_use]
+    pub fn current_trial(&self, now: Timestamp) -> Option<IssueKey> {
+        self.open.as_ref().filter(|open| open.until <= now).and_then(|open| open.trial.clone())
+    }
     /// The trial's issue rests or is gone without having tried: another may.
     pub fn release_trial(&mut self, issue: &IssueKey) {
         if let Some(open) = &mut self.open

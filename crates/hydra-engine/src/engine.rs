@@ -1,6 +1,7 @@
 //! The engine: what it holds between cycles, and how it is made.
 
 use crate::{
+    breaker::Breaker,
     config::{EngineConfig, Ports},
     hook::{EffectHook, EffectPoint, NoHook, Proceed},
     known::Known,
@@ -56,6 +57,7 @@ pub struct Engine {
     pub(crate) draining: bool,
     /// What holds and accounts looked like in the last cycle: what waits for them is looked at when they change.
     pub(crate) last_waits: u64,
+    pub(crate) breaker: Breaker,
     hook: Arc<dyn EffectHook>,
     effects: u64,
     dead: bool,
@@ -68,6 +70,7 @@ impl Engine {
     /// When the state folder cannot be made or is not writable.
     pub fn new(config: EngineConfig, ports: Ports) -> Result<Self, EngineError> {
         let state = StateDir::open(&config.state_dir)?;
+        let breaker = Breaker::read(&state)?;
         let shared = Shared::new(Arc::new(config), ports, state, Arc::new(NoObserver));
         Ok(Self {
             shared: Arc::new(shared),
@@ -78,6 +81,7 @@ impl Engine {
             audit_broken: None,
             draining: false,
             last_waits: 0,
+            breaker,
             hook: Arc::new(NoHook),
             effects: 0,
             dead: false,
@@ -137,6 +141,45 @@ impl Engine {
                 self.dead = true;
                 Err(Died)
             }
+        }
+    }
+    /// A failure of this class happened to an issue.
+    pub(crate) fn breaker_failed(&mut self, class: &str, issue: &IssueKey, why: &str) {
+        let now = self.now();
+        let why = self.shared.config.scrub(why);
+        if self.breaker.failed(&self.shared.config.breaker, class, issue, &why, now) {
+            tracing::error!(class, why, "the breaker is open: nothing starts");
+        }
+        self.keep_breaker();
+    }
+    /// A job of an issue did its work.
+    pub(crate) fn breaker_worked(&mut self, issue: &IssueKey) {
+        let before = self.breaker.clone();
+        if self.breaker.worked(issue) {
+            tracing::info!(%issue, "the trial worked: the breaker is closed");
+            self.known.wake_all(|memory| memory.waits.any(crate::known::Waits::HOLD));
+        }
+        if before != self.breaker {
+            self.keep_breaker();
+        }
+    }
+    /// The one issue that may try under an open breaker.
+    pub(crate) fn choose_trial(
+        &mut self,
+        now: Timestamp,
+        candidates: impl IntoIterator<Item = IssueKey>,
+    ) -> Option<IssueKey> {
+        let before = self.breaker.clone();
+        let trial = self.breaker.trial(now, candidates);
+        if before != self.breaker {
+            self.keep_breaker();
+        }
+        trial
+    }
+    fn keep_breaker(&self) {
+        // A breaker that is forgotten at a restart costs some failed starts, nothing more.
+        if let Err(error) = self.breaker.keep(&self.shared.state) {
+            tracing::warn!(%error, "the breaker's state is not kept");
         }
     }
     pub(crate) fn now(&self) -> Timestamp {

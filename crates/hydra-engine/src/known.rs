@@ -47,6 +47,9 @@ impl Waits {
             }
         }))
     }
+    pub(crate) const fn and(self, also: Self) -> Self {
+        Self(self.0 | also.0)
+    }
     pub(crate) const fn any(self, of: Self) -> bool {
         self.0 & of.0 != 0
     }
@@ -69,6 +72,10 @@ pub(crate) struct Memory {
     pub(crate) failed: u32,
     /// The work branch, to find its pull request in the listing.
     pub(crate) branch: Option<BranchName>,
+    /// Hash of the reasons, to tell an observer when they change.
+    pub(crate) reasons: u64,
+    /// Something goes on by itself: `poll` waits for it.
+    pub(crate) busy: bool,
 }
 
 /// All issues, by repository.

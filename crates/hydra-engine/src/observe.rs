@@ -12,7 +12,8 @@ pub(crate) use change::{CHANGES, read_target};
 pub(crate) use issue::{Look, Looked};
 pub(crate) use people::People;
 pub(crate) use pin::{PinnedIssue, load as load_pin};
-pub(crate) use record::{record_context, render_record};
+pub(crate) use issue::rivals;
+pub(crate) use record::{render_record, status_marker};
 pub(crate) use world::World;
 
 /// What could not be observed, in one line.

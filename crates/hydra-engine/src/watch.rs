@@ -3,6 +3,7 @@
 mod follow;
 mod judge;
 
+pub(crate) use follow::stop;
 pub use judge::{Bounds, judge, next_check};
 
 use crate::{
@@ -86,6 +87,10 @@ impl Watches {
         }
         let handle = self.tasks.spawn(follow::follow(Arc::clone(shared), job.clone(), watched));
         self.running.insert(job.clone(), handle);
+    }
+    /// Whether a job is followed.
+    pub(crate) fn follows(&self, job: &JobId) -> bool {
+        self.running.contains_key(job)
     }
     /// Takes in what ended by itself.
     pub(crate) fn reap(&mut self) {

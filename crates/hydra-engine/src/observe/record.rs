@@ -17,7 +17,7 @@ const OPEN: &str = "```json hydra-record\n";
 const CLOSE: &str = "\n```";
 
 /// What the signature is tied to, besides the record: a record cannot be moved to another issue.
-pub(crate) fn record_context(issue: &IssueKey) -> String {
+fn record_context(issue: &IssueKey) -> String {
     format!("record {issue}")
 }
 
@@ -74,7 +74,7 @@ pub(super) fn read(
 }
 
 /// The newest comment with the marker by the orchestrator's own identity; anyone else's is nobody's.
-pub(crate) fn status_comment<'i>(shared: &Shared, issue: &'i IssueView) -> Option<&'i CommentView> {
+pub(super) fn status_comment<'i>(shared: &Shared, issue: &'i IssueView) -> Option<&'i CommentView> {
     let own = shared.config.logins.get(&TokenRole::Orchestrator)?;
     let marker = status_marker().to_string();
     let is_ours = |comment: &&CommentView| comment.author == *own && comment.body.trim_start().starts_with(&marker);

@@ -1,0 +1,116 @@
+//! The loop around the cycle: until everything rests (`poll`), or for ever (`supervise`).
+
+use crate::{
+    engine::Engine,
+    report::CycleReport,
+    stops::{Halt, StopNote},
+    watch,
+};
+use hydra_core::{
+    JobId, Timestamp,
+    job::RuntimeStatus,
+    plan::StopReason,
+    ports::Selector,
+};
+use std::{collections::BTreeSet, future::Future, pin::pin, time::Duration};
+
+/// How a loop ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Cycles that were made.
+    pub cycles: u64,
+    /// Actions that were carried out.
+    pub actions: usize,
+    /// Effects that changed something outside.
+    pub writes: usize,
+    /// The last cycle's report.
+    pub last: CycleReport,
+}
+
+impl Engine {
+    /// Cycles until every pipeline that this process drives rests: ready, handed over, or waiting for a limit, a hold or another.
+    /// Ends early, jobs running on, when `stop` does.
+    pub async fn run_until_rest(&mut self, stop: impl Future<Output = ()>) -> Ended {
+        self.run(stop, true).await
+    }
+
+    /// Cycles until `drain` ends; then the effects of the cycle under way are finished, and containers run on: the next start adopts them.
+    pub async fn supervise(&mut self, drain: impl Future<Output = ()>) -> Ended {
+        self.run(drain, false).await
+    }
+
+    async fn run(&mut self, stop: impl Future<Output = ()>, until_rest: bool) -> Ended {
+        let mut stop = pin!(stop);
+        let mut ended = Ended { cycles: 0, actions: 0, writes: 0, last: CycleReport::default() };
+        loop {
+            // A cycle is never cut: an effect that was begun is finished, and what it did is known.
+            let report = self.cycle().await;
+            ended.cycles += 1;
+            ended.actions += report.actions.len();
+            ended.writes += report.writes;
+            let rests = report.busy.is_empty() && report.actions.is_empty();
+            let (died, wake) = (report.died, report.next_wake);
+            ended.last = report;
+            if died || (until_rest && rests) {
+                break;
+            }
+            let shared = self.shared.clone();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = shared.wake.notified() => {}
+                () = shared.ports.clock.sleep(self.pause(wake)) => {}
+            }
+        }
+        self.drain().await;
+        ended
+    }
+
+    /// How long to wait for the next cycle.
+    fn pause(&self, wake: Option<Timestamp>) -> Duration {
+        let poll = self.shared.config.poll_interval;
+        let Some(wake) = wake else { return poll };
+        Duration::try_from(wake.duration_since(self.now())).unwrap_or_default().min(poll)
+    }
+
+    /// Follows no job any more and starts none; what runs runs on.
+    pub async fn drain(&mut self) {
+        self.watches.stop().await;
+    }
+
+    /// Wakes the loop: something outside happened (a webhook, an operator's command).
+    pub fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// Stops every running job of this installation, the reason kept first. Returns those that could not be stopped, with why.
+    pub async fn stop_jobs(&mut self) -> Vec<(JobId, String)> {
+        self.draining = true;
+        self.stop_where(StopReason::Shutdown, "the orchestrator was told to stop its jobs", |_| true).await.1
+    }
+
+    /// Stops running jobs that `which` says yes to. Returns those that were stopped and those that were not.
+    pub(crate) async fn stop_where(
+        &self,
+        why: StopReason,
+        detail: &str,
+        which: impl Fn(&hydra_core::job::Observed) -> bool,
+    ) -> (BTreeSet<JobId>, Vec<(JobId, String)>) {
+        let (mut stopped, mut failed) = (BTreeSet::new(), Vec::new());
+        let jobs = match self.shared.ports.runtime.list(&Selector::Mine).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::error!(%error, "the runtime cannot be asked for jobs to stop");
+                return (stopped, failed);
+            }
+        };
+        for job in jobs.into_iter().filter(|job| matches!(job.status, RuntimeStatus::Running) && which(job)) {
+            let note = StopNote { why: Halt::Because(why), detail: detail.into(), at: self.now() };
+            match watch::stop(&self.shared, &job.id, &note).await {
+                Ok(()) => _ = stopped.insert(job.id),
+                Err(why) => failed.push((job.id, why)),
+            }
+        }
+        (stopped, failed)
+    }
+}

@@ -1,0 +1,1 @@
+//! What is, and why: read-only, without a lease, as versioned values for `--json`. And the operator's commands.
