@@ -120,6 +120,29 @@ pub fn check(records: &[Record]) -> Result<Report, ContractError> {
     Ok(report)
 }
 
+/// Checks what the simulators of a whole test run kept: every `.jsonl` file of the folder that `HYDRA_SIM_RECORDS` named.
+///
+/// # Errors
+/// When the descriptions or a file cannot be read, or there is none.
+pub fn check_folder(folder: &Path) -> Result<Report, ContractError> {
+    let wrong = |path: &Path, why: String| ContractError(format!("{}: {why}", path.display()));
+    let mut records: Vec<Record> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|e| wrong(folder, e.to_string()))? {
+        let path = entry.map_err(|e| wrong(folder, e.to_string()))?.path();
+        if path.extension().is_none_or(|e| e != "jsonl") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).map_err(|e| wrong(&path, e.to_string()))?;
+        for line in text.lines() {
+            records.push(serde_json::from_str(line).map_err(|e| wrong(&path, e.to_string()))?);
+        }
+    }
+    if records.is_empty() {
+        return Err(wrong(folder, "no traffic was kept".to_owned()));
+    }
+    check(&records)
+}
+
 /// Validates one GraphQL document; returns what is wrong with it.
 ///
 /// # Errors

@@ -45,11 +45,11 @@ impl Schema {
         report.graphql_documents += 1;
         let body = record.request.as_ref().unwrap_or(&Value::Null);
         let text = body.get("query").and_then(Value::as_str).unwrap_or_default();
-        let undefined = |r: &Value| r.pointer("/errors/0/extensions/code").is_some() && r.get("data").is_none();
+        let refused = |r: &Value| r.get("data").is_none() && (r.get("errors").is_some() || record.status >= 400);
         let document = match self.validate(text) {
             Ok(document) => document,
-            // The simulator refused it for the same reason: both sides agree.
-            Err(_) if record.response.as_ref().is_some_and(undefined) => return,
+            // The simulator refused it as well: both sides agree.
+            Err(_) if record.response.as_ref().is_some_and(refused) => return,
             Err(why) => {
                 report.unmatched.push(format!("GraphQL document: {why}\n{text}"));
                 return;

@@ -331,3 +331,13 @@ fn the_check_can_fail() {
         assert_eq!(report.unmatched.len(), 1, "{record:?}: {report}");
     }
 }
+
+/// Traffic of a whole test run, kept by every simulator under `HYDRA_SIM_RECORDS=FOLDER`.
+#[test]
+#[ignore = "needs recorded traffic"]
+fn the_traffic_of_a_whole_run_is_githubs_own() {
+    let folder = std::env::var("HYDRA_SIM_RECORDS").unwrap();
+    let report = contracts::check_folder(folder.as_ref()).unwrap();
+    println!("{report}");
+    assert!(report.is_clean(), "{report}");
+}
