@@ -1,0 +1,358 @@
+//! A forge in memory: one repository, issues, pull requests, reviews, statuses, leases. Writes are looked up by their keys.
+
+use async_trait::async_trait;
+use hydra_core::{
+    BranchName, CommitSha, IssueKey, IssueNumber, Login, PullNumber, RepoName, Timestamp, TokenRole,
+    ports::{
+        Applied, Clock, Forge, ForgeError, ForgeErrorKind, ForgeWrite, ForgeWriter, Held, LeaseRecord, Leases,
+        PullQuery, Swap,
+    },
+    view::{
+        CommentView, IdentityView, IssueState, IssueView, LabelEvent, ListedIssue, ListedPull, Listing, Mergeable,
+        Permission, PullState, PullView, RepoView, ReviewView, StatusView, TokenKind,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+pub(crate) const REPO: &str = "acme/shop";
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) issues: BTreeMap<IssueNumber, IssueView>,
+    pub(crate) pulls: BTreeMap<PullNumber, PullView>,
+    pub(crate) branches: BTreeMap<BranchName, CommitSha>,
+    pub(crate) leases: BTreeMap<IssueKey, Held>,
+    pub(crate) people: BTreeMap<Login, Permission>,
+    pub(crate) writes: Vec<String>,
+    pub(crate) reads: usize,
+    pub(crate) next: u64,
+    /// Every read fails with this.
+    pub(crate) outage: Option<ForgeError>,
+}
+
+pub(crate) struct FakeForge {
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+pub(crate) fn login(role: TokenRole) -> Login {
+    format!("hydra-{role}").parse().unwrap()
+}
+
+fn sha(n: u64) -> CommitSha {
+    format!("{n:040x}").parse().unwrap()
+}
+
+pub(crate) fn error(kind: ForgeErrorKind, message: &str) -> ForgeError {
+    ForgeError { kind, message: message.into(), hint: None }
+}
+
+impl State {
+    pub(crate) fn id(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+    pub(crate) fn label(&mut self, number: u64, name: &str, add: bool, actor: &Login, now: Timestamp) {
+        let id = self.id();
+        let event = LabelEvent { id, label: name.into(), added: add, actor: actor.clone(), at: now };
+        if let Some(issue) = self.issues.get_mut(&IssueNumber(number)) {
+            issue.labels.retain(|label| label != name);
+            if add {
+                issue.labels.push(name.into());
+            }
+            issue.label_events.push(event);
+            issue.updated_at = now;
+        }
+    }
+    pub(crate) fn open_issue(&mut self, number: u64, body: &str, author: &Login, now: Timestamp) {
+        let key = IssueKey { repo: REPO.parse().unwrap(), number: IssueNumber(number) };
+        let url = format!("https://forge.example/{REPO}/issues/{number}");
+        self.issues.insert(
+            key.number,
+            IssueView {
+                key,
+                state: IssueState::Open,
+                title: format!("Issue {number}"),
+                body: body.into(),
+                author: author.clone(),
+                labels: Vec::new(),
+                label_events: Vec::new(),
+                comments: Vec::new(),
+                edited_at: None,
+                updated_at: now,
+                url,
+            },
+        );
+    }
+}
+
+impl FakeForge {
+    fn read(&self) -> Result<std::sync::MutexGuard<'_, State>, ForgeError> {
+        let mut state = self.state.lock().unwrap();
+        state.reads += 1;
+        match &state.outage {
+            Some(error) => Err(error.clone()),
+            None => Ok(state),
+        }
+    }
+}
+
+#[async_trait]
+impl Forge for FakeForge {
+    async fn identity(&self, role: TokenRole) -> Result<IdentityView, ForgeError> {
+        Ok(IdentityView { login: login(role), kind: TokenKind::FineGrained, expires_at: None, scopes: Vec::new() })
+    }
+    async fn repository(&self, repo: &RepoName) -> Result<RepoView, ForgeError> {
+        drop(self.read()?);
+        Ok(RepoView {
+            name: repo.clone(),
+            default_branch: "main".parse().unwrap(),
+            private: true,
+            archived: false,
+            clone_url: format!("https://forge.example/{repo}.git"),
+            labels: Vec::new(),
+        })
+    }
+    async fn listing(&self, _: &RepoName, label: &str) -> Result<Listing, ForgeError> {
+        let state = self.read()?;
+        let open = state.issues.values().filter(|issue| {
+            issue.state == IssueState::Open && issue.labels.iter().any(|l| l.eq_ignore_ascii_case(label))
+        });
+        let issues = open
+            .map(|issue| ListedIssue {
+                key: issue.key.clone(),
+                state: issue.state,
+                title: issue.title.clone(),
+                labels: issue.labels.clone(),
+                updated_at: issue.updated_at,
+            })
+            .collect();
+        let pulls = state.pulls.values().filter(|pull| pull.state == PullState::Open).map(|pull| ListedPull {
+            number: pull.number,
+            head_ref: pull.head_ref.clone(),
+            head: state.branches.get(&pull.head_ref).cloned().unwrap_or_else(|| pull.head.clone()),
+            head_repo: pull.head_repo.clone(),
+            base_ref: pull.base_ref.clone(),
+            draft: pull.draft,
+            labels: pull.labels.clone(),
+            updated_at: Timestamp::UNIX_EPOCH,
+        });
+        Ok(Listing { issues, pulls: pulls.collect() })
+    }
+    async fn issue(&self, issue: &IssueKey) -> Result<IssueView, ForgeError> {
+        let state = self.read()?;
+        state.issues.get(&issue.number).cloned().ok_or_else(|| error(ForgeErrorKind::Missing, "no such issue"))
+    }
+    async fn pulls(&self, _: &RepoName, which: &PullQuery) -> Result<Vec<PullView>, ForgeError> {
+        let state = self.read()?;
+        let pulls = state.pulls.values().rev().filter(|pull| match which {
+            PullQuery::Head(branch) => pull.head_ref == *branch,
+            PullQuery::Number(number) => pull.number == *number,
+        });
+        Ok(pulls
+            .cloned()
+            .map(|mut pull| {
+                if pull.state == PullState::Open
+                    && let Some(head) = state.branches.get(&pull.head_ref)
+                {
+                    pull.head = head.clone();
+                }
+                pull
+            })
+            .collect())
+    }
+    async fn permission(&self, _: &RepoName, login: &Login) -> Result<Permission, ForgeError> {
+        let state = self.read()?;
+        Ok(state.people.get(login).copied().unwrap_or(Permission::Read))
+    }
+}
+
+#[async_trait]
+impl ForgeWriter for FakeForge {
+    async fn apply(&self, role: TokenRole, write: &ForgeWrite) -> Result<Applied, ForgeError> {
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap();
+        if let Some(error) = &state.outage {
+            return Err(error.clone());
+        }
+        let me = login(role);
+        let applied = apply(&mut state, &me, write, now)?;
+        if let Applied::Made(_) = applied {
+            let value = serde_json::to_value(write).unwrap();
+            let kind = value["write"].as_str().unwrap().to_owned();
+            state.writes.push(format!("{role} {kind}"));
+        }
+        Ok(applied)
+    }
+    async fn may_push(&self, role: TokenRole, _: &RepoName) -> Result<bool, ForgeError> {
+        Ok(role == TokenRole::Builder)
+    }
+}
+
+fn apply(state: &mut State, me: &Login, write: &ForgeWrite, now: Timestamp) -> Result<Applied, ForgeError> {
+    let missing = || error(ForgeErrorKind::Missing, "not there");
+    match write {
+        ForgeWrite::Labels { number, add, remove, .. } => {
+            let issue = state.issues.get(&IssueNumber(number.0)).ok_or_else(missing)?;
+            let add: Vec<_> = add.iter().filter(|name| !issue.labels.contains(name)).cloned().collect();
+            let remove: Vec<_> = remove.iter().filter(|name| issue.labels.contains(name)).cloned().collect();
+            if add.is_empty() && remove.is_empty() {
+                return Ok(Applied::AlreadyThere(None));
+            }
+            for name in &add {
+                state.label(number.0, name, true, me, now);
+            }
+            for name in &remove {
+                state.label(number.0, name, false, me, now);
+            }
+            Ok(Applied::Made(None))
+        }
+        ForgeWrite::Comment { number, marker, body, .. } => {
+            let id = state.id();
+            let text = format!("{marker}\n{body}");
+            let comments = match state.issues.get_mut(&IssueNumber(number.0)) {
+                Some(issue) => {
+                    issue.updated_at = now;
+                    &mut issue.comments
+                }
+                None => &mut state.pulls.get_mut(&PullNumber(number.0)).ok_or_else(missing)?.comments,
+            };
+            let mark = marker.to_string();
+            if let Some(old) = comments.iter_mut().find(|c| c.author == *me && c.body.starts_with(&mark)) {
+                if old.body == text {
+                    return Ok(Applied::AlreadyThere(Some(old.id)));
+                }
+                (old.body, old.updated_at) = (text, now);
+                return Ok(Applied::Made(Some(old.id)));
+            }
+            comments.push(CommentView { id, author: me.clone(), body: text, created_at: now, updated_at: now });
+            Ok(Applied::Made(Some(id)))
+        }
+        ForgeWrite::OpenPull { head, base, title, marker, body, .. } => {
+            let mark = marker.to_string();
+            let there = state.pulls.values().find(|p| p.head_ref == *head && p.body.contains(&mark));
+            if let Some(pull) = there {
+                return Ok(Applied::AlreadyThere(Some(pull.number.0)));
+            }
+            let number = PullNumber(state.id() + 1000);
+            let tip = state.branches.get(head).cloned().ok_or_else(|| error(ForgeErrorKind::Conflict, "no branch"))?;
+            let pull = PullView {
+                number,
+                state: PullState::Open,
+                draft: true,
+                title: title.clone(),
+                body: format!("{mark}\n{body}"),
+                author: me.clone(),
+                closed_by: None,
+                head_ref: head.clone(),
+                head: tip,
+                head_repo: Some(REPO.parse().unwrap()),
+                base_ref: base.clone(),
+                base: state.branches[base].clone(),
+                mergeable: Mergeable::Clean,
+                labels: Vec::new(),
+                label_events: Vec::new(),
+                reviews: Vec::new(),
+                threads: Vec::new(),
+                comments: Vec::new(),
+                statuses: Vec::new(),
+                url: format!("https://forge.example/{REPO}/pull/{number}"),
+            };
+            state.pulls.insert(number, pull);
+            Ok(Applied::Made(Some(number.0)))
+        }
+        ForgeWrite::EditPull { number, title, marker, body, .. } => {
+            let pull = state.pulls.get_mut(number).ok_or_else(missing)?;
+            let text = format!("{marker}\n{body}");
+            if pull.title == *title && pull.body == text {
+                return Ok(Applied::AlreadyThere(None));
+            }
+            (pull.title, pull.body) = (title.clone(), text);
+            Ok(Applied::Made(None))
+        }
+        ForgeWrite::Review { number, commit, marker, body, .. } => {
+            let id = state.id();
+            let pull = state.pulls.get_mut(number).ok_or_else(missing)?;
+            let mark = marker.to_string();
+            if let Some(old) = pull.reviews.iter().find(|r| r.author == *me && r.body.contains(&mark)) {
+                return Ok(Applied::AlreadyThere(Some(old.id)));
+            }
+            pull.reviews.push(ReviewView {
+                id,
+                author: me.clone(),
+                body: format!("{mark}\n{body}"),
+                state: "COMMENTED".into(),
+                commit: Some(commit.clone()),
+                submitted_at: Some(now),
+            });
+            Ok(Applied::Made(Some(id)))
+        }
+        ForgeWrite::Status { commit, context, state: is, description, .. } => {
+            let branches = state.branches.clone();
+            let pull = state.pulls.values_mut().find(|p| branches.get(&p.head_ref) == Some(commit));
+            let Some(pull) = pull else { return Ok(Applied::Made(None)) };
+            let status = StatusView {
+                context: context.clone(),
+                state: *is,
+                description: description.clone(),
+                creator: Some(me.clone()),
+            };
+            if pull.statuses.contains(&status) {
+                return Ok(Applied::AlreadyThere(None));
+            }
+            pull.statuses.retain(|old| old.context != *context);
+            pull.statuses.push(status);
+            Ok(Applied::Made(None))
+        }
+        ForgeWrite::MarkReady { number, .. } => {
+            let pull = state.pulls.get_mut(number).ok_or_else(missing)?;
+            let was = std::mem::replace(&mut pull.draft, false);
+            Ok(if was { Applied::Made(None) } else { Applied::AlreadyThere(None) })
+        }
+        ForgeWrite::ClosePull { number, .. } => {
+            let pull = state.pulls.get_mut(number).ok_or_else(missing)?;
+            pull.state = PullState::Closed;
+            pull.closed_by = Some(me.clone());
+            Ok(Applied::Made(None))
+        }
+        ForgeWrite::Merge { number, .. } => {
+            state.pulls.get_mut(number).ok_or_else(missing)?.state = PullState::Merged;
+            Ok(Applied::Made(None))
+        }
+        ForgeWrite::ResolveThread { .. } | ForgeWrite::DefineLabel { .. } => Ok(Applied::AlreadyThere(None)),
+    }
+}
+
+#[async_trait]
+impl Leases for FakeForge {
+    async fn read(&self, issue: &IssueKey) -> Result<Option<Held>, ForgeError> {
+        let state = FakeForge::read(self)?;
+        Ok(state.leases.get(issue).cloned())
+    }
+    async fn swap(
+        &self,
+        issue: &IssueKey,
+        before: Option<&CommitSha>,
+        record: Option<&LeaseRecord>,
+    ) -> Result<Swap, ForgeError> {
+        let mut state = self.state.lock().unwrap();
+        let stands = state.leases.get(issue).map(|held| held.oid.clone());
+        if stands.as_ref() != before {
+            return Ok(Swap::Lost);
+        }
+        let oid = sha(state.id() + (1 << 40));
+        match record {
+            None => {
+                state.leases.remove(issue);
+                Ok(Swap::Won(None))
+            }
+            Some(record) => {
+                state.leases.insert(issue.clone(), Held { oid: oid.clone(), record: record.clone() });
+                Ok(Swap::Won(Some(oid)))
+            }
+        }
+    }
+}

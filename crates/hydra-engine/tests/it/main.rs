@@ -1,0 +1,11 @@
+//! The engine against fakes of every port, under virtual time: each test is a story.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faults;
+mod forge;
+mod git;
+mod kills;
+mod limits;
+mod pipeline;
+mod world;
