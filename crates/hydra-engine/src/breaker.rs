@@ -1,7 +1,10 @@
 //! The breaker: the same class of failure on five issues within an hour stops new starts; after a pause one trial decides.
 
 use crate::store::{self, StateDir, StoreError};
-use hydra_core::{IssueKey, Timestamp, record::{Hold, HoldKind}};
+use hydra_core::{
+    IssueKey, Timestamp,
+    record::{Hold, HoldKind},
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -81,7 +84,13 @@ impl Breaker {
         if alike < policy.issues {
             return false;
         }
-        self.open = Some(Open { class: class.into(), why: why.into(), since: now, until: later(now, policy.pause), trial: None });
+        self.open = Some(Open {
+            class: class.into(),
+            why: why.into(),
+            since: now,
+            until: later(now, policy.pause),
+            trial: None,
+        });
         true
     }
     /// A job of `issue` did its work. Returns whether that closed the breaker.

@@ -41,10 +41,7 @@ impl Effect {
 #[derive(Debug)]
 pub(super) enum Fault {
     /// It failed; not before then, where a time is known.
-    Failed {
-        why: String,
-        until: Option<Timestamp>,
-    },
+    Failed { why: String, until: Option<Timestamp> },
     /// The world moved on: look again at once.
     Moved(String),
 }

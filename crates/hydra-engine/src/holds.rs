@@ -1,7 +1,10 @@
 //! Holds that this installation keeps (`hydra cancel`, `hydra pause`): they last over restarts and need no label to be written.
 
 use crate::store::{self, StateDir, StoreError};
-use hydra_core::{IssueKey, RepoName, Timestamp, record::{Hold, HoldKind}};
+use hydra_core::{
+    IssueKey, RepoName, Timestamp,
+    record::{Hold, HoldKind},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -101,10 +104,7 @@ impl Holds {
 }
 
 fn live(entry: &HoldEntry, now: Timestamp) -> Option<Hold> {
-    entry
-        .until
-        .is_none_or(|until| until > now)
-        .then(|| hold(entry))
+    entry.until.is_none_or(|until| until > now).then(|| hold(entry))
 }
 
 fn hold(entry: &HoldEntry) -> Hold {

@@ -55,7 +55,10 @@ mod tests {
         let (front, _) = me.rsplit_once('/').unwrap();
         assert!(is_gone(&format!("{front}/4194999-1")), "no such process");
         let (_, start) = me.rsplit_once('-').unwrap();
-        assert!(is_gone(&format!("{front}/{}-{}1", std::process::id(), start)), "the number was given to another process");
+        assert!(
+            is_gone(&format!("{front}/{}-{}1", std::process::id(), start)),
+            "the number was given to another process"
+        );
     }
 
     #[test]

@@ -34,7 +34,6 @@ pub use observer::{Happening, NoObserver, Observer};
 pub use report::{CycleReport, Failure};
 pub use run::Ended;
 
-
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     hydra_core::digest::hex(bytes)

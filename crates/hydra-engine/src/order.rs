@@ -228,7 +228,10 @@ fn image(config: &EngineConfig, stage: Stage, target: &Target) -> Result<ImageRe
         let known = config.toolchains.get(name).cloned();
         return known.ok_or_else(|| {
             let known: Vec<&str> = config.toolchains.keys().map(String::as_str).collect();
-            format!(".hydra.toml names the image {name:?}, which is not among the toolchains of hydra.toml ({})", known.join(", "))
+            format!(
+                ".hydra.toml names the image {name:?}, which is not among the toolchains of hydra.toml ({})",
+                known.join(", ")
+            )
         });
     }
     config.images.get(&container).cloned().ok_or_else(|| format!("no image is configured for {container} containers"))
@@ -295,7 +298,12 @@ fn git_env(
 }
 
 /// The bounds that a watching task holds a job against.
-pub(crate) fn bounds(config: &Arc<EngineConfig>, stage: Stage, limits: Limits, started_at: Timestamp) -> crate::watch::Bounds {
+pub(crate) fn bounds(
+    config: &Arc<EngineConfig>,
+    stage: Stage,
+    limits: Limits,
+    started_at: Timestamp,
+) -> crate::watch::Bounds {
     let on = |limit: std::time::Duration| (!limit.is_zero()).then_some(limit);
     // Quality says little while a test suite runs: only its time-out binds it.
     let stall = on(config.stall_timeout).filter(|_| stage.has_agent());

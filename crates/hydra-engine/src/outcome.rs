@@ -102,7 +102,9 @@ pub(crate) async fn of(shared: &Shared, job: &Observed, stop: Option<&StopNote>)
             let RuntimeStatus::Lost { why } = &job.status else { return Ok(None) };
             OutcomeKind::Outage { class: "vanished", why: why.clone() }
         }
-        (Some(_), _) if oom => broken("memory", format!("it needed more than {} MiB of memory", note.limits.memory_mib)),
+        (Some(_), _) if oom => {
+            broken("memory", format!("it needed more than {} MiB of memory", note.limits.memory_mib))
+        }
         (Some(code), _) if code == i64::from(exit::DONE) => done(&left).await?,
         (Some(code), _) => ends::of(&left, code),
     };
@@ -120,7 +122,9 @@ fn stopped(code: Option<i64>, stop: Option<&StopNote>) -> Option<OutcomeKind> {
     let note = stop?;
     let done = code == Some(i64::from(exit::DONE));
     Some(match note.why.reason() {
-        None | Some(StopReason::TimeOut | StopReason::Stall | StopReason::NoSignOfLife | StopReason::Superseded) if done => {
+        None | Some(StopReason::TimeOut | StopReason::Stall | StopReason::NoSignOfLife | StopReason::Superseded)
+            if done =>
+        {
             return None;
         }
         None => broken("turn-limit", note.detail.clone()),

@@ -2,11 +2,7 @@
 
 use crate::observe::PinnedIssue;
 use hydra_core::{
-    ChangeName, Stage,
-    loosened::LoosenedTest,
-    openspec::RequirementName,
-    plan::StartOrder,
-    target::Target,
+    ChangeName, Stage, loosened::LoosenedTest, openspec::RequirementName, plan::StartOrder, target::Target,
 };
 use std::fmt::Write as _;
 

@@ -6,12 +6,7 @@ use crate::{
     stops::{Halt, StopNote},
     watch,
 };
-use hydra_core::{
-    JobId, Timestamp,
-    job::RuntimeStatus,
-    plan::StopReason,
-    ports::Selector,
-};
+use hydra_core::{JobId, Timestamp, job::RuntimeStatus, plan::StopReason, ports::Selector};
 use std::{collections::BTreeSet, future::Future, pin::pin, time::Duration};
 
 /// How a loop ended.

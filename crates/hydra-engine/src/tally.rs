@@ -76,9 +76,11 @@ impl Tally {
                 spend.tokens += *tokens;
                 let model = model.as_ref().or(self.model.as_ref()).or(fallback);
                 // A provider may answer with a dated name of the model that was asked for: then the price of the asked one holds.
-                let cost = model.map(|m| prices.cost(m, *tokens).or_else(|_| {
-                    fallback.map_or_else(|| prices.cost(m, *tokens), |asked| prices.cost(asked, *tokens))
-                }));
+                let cost = model.map(|m| {
+                    prices.cost(m, *tokens).or_else(|_| {
+                        fallback.map_or_else(|| prices.cost(m, *tokens), |asked| prices.cost(asked, *tokens))
+                    })
+                });
                 match cost {
                     Some(Ok(cost)) => spend.cost += cost,
                     Some(Err(_)) => self.unpriced = model.cloned(),

@@ -130,12 +130,7 @@ impl Engine {
         kept
     }
 
-    async fn plan_and_execute(
-        &mut self,
-        world: &World,
-        kept: Vec<Kept>,
-        report: &mut CycleReport,
-    ) -> Result<(), Died> {
+    async fn plan_and_execute(&mut self, world: &World, kept: Vec<Kept>, report: &mut CycleReport) -> Result<(), Died> {
         if kept.is_empty() {
             return Ok(());
         }
@@ -185,8 +180,7 @@ impl Engine {
                 let generation = held.record.generation;
                 let held = held.clone();
                 let mine = self.leases.entry(seen.key.clone());
-                mine.and_modify(|mine| mine.held = held.clone())
-                    .or_insert(crate::engine::Mine { held, generation });
+                mine.and_modify(|mine| mine.held = held.clone()).or_insert(crate::engine::Mine { held, generation });
             }
             LeaseRead::Free | LeaseRead::Stale(_) | LeaseRead::Other(_) => _ = self.leases.remove(&seen.key),
         }
@@ -229,7 +223,8 @@ impl Engine {
     ) {
         let key = &plan.key;
         let old = self.known.get(key).cloned().unwrap_or_default();
-        let texts: Vec<String> = plan.reasons.iter().map(|reason| self.shared.config.scrub(&reason.to_string())).collect();
+        let texts: Vec<String> =
+            plan.reasons.iter().map(|reason| self.shared.config.scrub(&reason.to_string())).collect();
         let mut hash = DefaultHasher::new();
         texts.hash(&mut hash);
         let reasons = hash.finish();
@@ -274,7 +269,10 @@ impl Engine {
         memory.dirty = false;
         memory.rests = false;
         memory.busy = memory.failed < GIVE_UP;
-        report.reasons.insert(due.key.clone(), vec![format!("it cannot be seen: {}", self.shared.config.scrub(&error.to_string()))]);
+        report.reasons.insert(
+            due.key.clone(),
+            vec![format!("it cannot be seen: {}", self.shared.config.scrub(&error.to_string()))],
+        );
         self.known.put(&due.key, memory);
     }
 
@@ -282,7 +280,11 @@ impl Engine {
         let what = self.shared.config.scrub(&error.to_string());
         tracing::warn!(what, "not seen");
         self.shared.observer.saw(&Happening::Trouble { what: what.clone() });
-        report.failures.push(Failure { issue: issue.cloned(), what: error.what.clone(), why: self.shared.config.scrub(&error.why) });
+        report.failures.push(Failure {
+            issue: issue.cloned(),
+            what: error.what.clone(),
+            why: self.shared.config.scrub(&error.why),
+        });
     }
 
     /// Every running job of this installation is followed, whoever started it.
@@ -351,7 +353,11 @@ impl Engine {
 fn goes_on(reason: &Reason) -> bool {
     matches!(
         reason,
-        Reason::Running { .. } | Reason::BackOff { .. } | Reason::MergeUnknown | Reason::NoEvent { .. } | Reason::Working
+        Reason::Running { .. }
+            | Reason::BackOff { .. }
+            | Reason::MergeUnknown
+            | Reason::NoEvent { .. }
+            | Reason::Working
     )
 }
 

@@ -97,7 +97,7 @@ pub fn disk(settings: &Settings) -> Check {
             "look with df",
         ),
         Ok(room) => {
-            let mib = u64::from(room.blocks_available()).saturating_mul(room.fragment_size()) / (1024 * 1024);
+            let mib = room.blocks_available().saturating_mul(room.fragment_size()) / (1024 * 1024);
             let detail = format!("{mib} MiB free at {}", folder.display());
             if mib >= ENOUGH_DISK {
                 Check::ok("disk", detail)

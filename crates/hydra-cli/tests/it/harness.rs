@@ -9,35 +9,35 @@ use std::{
 use tempfile::TempDir;
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// A world for one test.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     dir: TempDir,
     env: Vec<(String, String)>,
 }
 
 /// How a run ended.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Code and both streams as one text, for a snapshot.
-    pub fn all(&self) -> String {
+    pub(crate) fn all(&self) -> String {
         format!("exit {}\n--- out\n{}--- err\n{}", self.code, self.out, self.err)
     }
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
     }
 }
 
 impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sandbox = Self { dir, env: Vec::new() };
         std::fs::create_dir(sandbox.path("home")).unwrap();
@@ -45,42 +45,42 @@ impl Sandbox {
         sandbox
     }
     /// With everything a pipeline needs.
-    pub fn complete() -> Self {
+    pub(crate) fn complete() -> Self {
         let sandbox = Self::new();
         sandbox.write("hydra.toml", "[github]\nrepos = [\"acme/widgets\"]\n");
-        sandbox.secret("secrets/.env", &format!("GITHUB_ORG=acme\nHYDRA_SIGNING_KEY={}\n", "7".repeat(64)));
-        sandbox.secret("secrets/credentials.json", &CREDENTIALS.replace("TOKEN", "github_pat_11AAAAAAA0"));
+        sandbox.secret("secrets/.env", format!("GITHUB_ORG=acme\nHYDRA_SIGNING_KEY={}\n", "7".repeat(64)));
+        sandbox.secret("secrets/credentials.json", CREDENTIALS.replace("TOKEN", "github_pat_11AAAAAAA0"));
         sandbox
     }
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
     /// A path in the working folder.
-    pub fn work(&self, name: &str) -> PathBuf {
+    pub(crate) fn work(&self, name: &str) -> PathBuf {
         self.path("work").join(name)
     }
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.work(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
     /// Writes a file that its owner alone can read.
-    pub fn secret(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn secret(&self, name: &str, text: impl AsRef<[u8]>) {
         self.write(name, text);
         self.mode(name, 0o600);
     }
-    pub fn mode(&self, name: &str, mode: u32) {
+    pub(crate) fn mode(&self, name: &str, mode: u32) {
         std::fs::set_permissions(self.work(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.work(name)).unwrap()
     }
     #[must_use]
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hydra"));
         command.args(args).current_dir(self.path("work")).env_clear();
         command.env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
@@ -88,7 +88,7 @@ impl Sandbox {
         command
     }
     /// Runs hydra; paths of the sandbox are shown as `[work]`.
-    pub fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         let Output { status, stdout, stderr } = self.command(args).output().unwrap();
         let shown = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).expect("output is UTF-8");
@@ -99,7 +99,7 @@ impl Sandbox {
 }
 
 /// Tokens of a shape that GitHub's have, one for each role.
-pub const CREDENTIALS: &str = r#"{
+pub(crate) const CREDENTIALS: &str = r#"{
   "claude_accounts": [{ "name": "main", "token": "sk-ant-oat01-TOKENmain", "priority": 1 }],
   "git_tokens": {
     "builder": "TOKENbuilder", "reviewer": "TOKENreviewer", "security": "TOKENsecurity",

@@ -1,4 +1,5 @@
 //! The hydra command as a person or a program meets it: hermetic, offline, one binary for all.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails the test")]
 
 mod commands;
 mod configuration;

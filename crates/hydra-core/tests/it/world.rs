@@ -18,12 +18,12 @@ use std::{
     time::Duration,
 };
 
-pub fn sha(text: &str) -> CommitSha {
+pub(crate) fn sha(text: &str) -> CommitSha {
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("{hex:0<40}")[..40].parse().unwrap()
 }
 
-pub fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + seconds).unwrap()
 }
 
@@ -31,21 +31,21 @@ fn login(name: &str) -> Login {
     name.parse().unwrap()
 }
 
-pub struct World {
-    pub now: i64,
-    pub seen: IssueSnapshot,
-    pub policy: PlanPolicy,
-    pub accounts: Vec<AccountView>,
-    pub hold: Option<Hold>,
-    pub slots_elsewhere: u32,
-    pub spent: Spend,
+pub(crate) struct World {
+    pub(crate) now: i64,
+    pub(crate) seen: IssueSnapshot,
+    pub(crate) policy: PlanPolicy,
+    pub(crate) accounts: Vec<AccountView>,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) slots_elsewhere: u32,
+    pub(crate) spent: Spend,
     next: u64,
-    pub last: Option<IssuePlan>,
-    pub log: String,
+    pub(crate) last: Option<IssuePlan>,
+    pub(crate) log: String,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let repo: hydra_core::RepoName = "acme/target".parse().unwrap();
         let key = IssueKey { repo: repo.clone(), number: hydra_core::IssueNumber(7) };
         let people = BTreeMap::from([
@@ -124,7 +124,7 @@ impl World {
         world
     }
 
-    pub fn label(&mut self, name: &str, by: &str, added: bool) {
+    pub(crate) fn label(&mut self, name: &str, by: &str, added: bool) {
         self.next += 1;
         self.seen.issue.labels.retain(|label| label != name);
         if added {
@@ -137,7 +137,7 @@ impl World {
         self.seen.issue.label_events.push(event);
     }
 
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let mut accounts = self.accounts.clone();
         for account in &mut accounts {
             account.aside = account.aside.take().filter(|(until, _)| *until > at(self.now));
@@ -156,7 +156,7 @@ impl World {
     }
 
     /// Plans once, logs the plan, and carries it out.
-    pub fn tick(&mut self) -> usize {
+    pub(crate) fn tick(&mut self) -> usize {
         let plan = plan(&self.snapshot()).issues.remove(0);
         for action in &plan.actions {
             let line = brief(action);
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// Plans until nothing more is to be done.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..20 {
             if self.tick() == 0 {
                 return;
@@ -301,7 +301,7 @@ impl World {
         }
     }
 
-    pub fn record(&self) -> Option<&RunRecord> {
+    pub(crate) fn record(&self) -> Option<&RunRecord> {
         match &self.seen.record {
             RecordRead::Valid(record) => Some(record),
             _ => None,
@@ -309,7 +309,7 @@ impl World {
     }
 
     /// The running job of a stage ends.
-    pub fn end(&mut self, stage: Stage, kind: OutcomeKind) {
+    pub(crate) fn end(&mut self, stage: Stage, kind: OutcomeKind) {
         let now = at(self.now);
         let running = |job: &&mut JobSeen| job.key.stage == stage && job.observed.status == RuntimeStatus::Running;
         let job = self.seen.jobs.iter_mut().find(running).unwrap_or_else(|| panic!("no {stage} runs"));
@@ -318,7 +318,7 @@ impl World {
         job.outcome = Some(JobOutcome { kind, spend, account: job.progress.account.clone() });
     }
 
-    pub fn delivered(&self, head: &str) -> OutcomeKind {
+    pub(crate) fn delivered(&self, head: &str) -> OutcomeKind {
         let commit = DeliveredCommit { sha: sha(head), parents: vec![], author: String::new(), message: String::new() };
         OutcomeKind::Delivered {
             delivery: Box::new(Delivery {
@@ -334,7 +334,7 @@ impl World {
         }
     }
 
-    pub fn judged(&self, stage: Stage, outcome: Outcome, blocking: &str) -> OutcomeKind {
+    pub(crate) fn judged(&self, stage: Stage, outcome: Outcome, blocking: &str) -> OutcomeKind {
         let running = |job: &&JobSeen| job.key.stage == stage && job.observed.status == RuntimeStatus::Running;
         let key: &JobKey = &self.seen.jobs.iter().find(running).unwrap_or_else(|| panic!("no {stage} runs")).key;
         let finding = (!blocking.is_empty()).then(|| Finding {
@@ -378,17 +378,17 @@ impl World {
     }
 }
 
-pub fn quality(exit: i32) -> OutcomeKind {
+pub(crate) fn quality(exit: i32) -> OutcomeKind {
     let command =
         CommandResult { name: "test".into(), command: "make test".into(), exit, millis: 5, tail: "the tail".into() };
     OutcomeKind::Quality { commands: vec![command] }
 }
 
-pub fn rfi(question: &str) -> OutcomeKind {
+pub(crate) fn rfi(question: &str) -> OutcomeKind {
     OutcomeKind::Rfi(Rfi { questions: vec![question.into()], context: String::new() })
 }
 
-pub fn cancel(seconds: i64) -> Hold {
+pub(crate) fn cancel(seconds: i64) -> Hold {
     Hold { kind: HoldKind::Cancel, reason: "alice cancelled".into(), since: at(seconds), until: None }
 }
 
@@ -479,8 +479,4 @@ fn brief(action: &Action) -> String {
 
 fn short(job: &str) -> String {
     job.strip_prefix("hydra-target-7-").unwrap_or(job).rsplit_once('-').map_or(String::new(), |(name, _)| name.into())
-}
-
-pub const fn generation(number: u32) -> Generation {
-    Generation(number)
 }

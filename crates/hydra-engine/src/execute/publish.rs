@@ -19,12 +19,7 @@ pub(super) async fn write(shared: &Shared, role: TokenRole, write: &ForgeWrite) 
 }
 
 /// Keeps the record in the status comment.
-pub(super) async fn save(
-    shared: &Shared,
-    key: &IssueKey,
-    record: &RunRecord,
-    reason: &str,
-) -> Result<Effect, Fault> {
+pub(super) async fn save(shared: &Shared, key: &IssueKey, record: &RunRecord, reason: &str) -> Result<Effect, Fault> {
     let record = redacted_record(shared, record);
     let reason = hydra_core::publish::harmless(&shared.config.scrub(reason), &shared.config.link_hosts);
     let body = observe::render_record(key, &record, &reason, &shared.config.signer).map_err(Fault::failed)?;

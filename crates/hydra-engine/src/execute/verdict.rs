@@ -44,14 +44,8 @@ pub(super) async fn post(
         generation: envelope.generation,
         key: format!("{} {head} r{} a{}", envelope.stage, envelope.round, envelope.attempt),
     };
-    let write = ForgeWrite::Review {
-        repo: key.repo.clone(),
-        number,
-        commit: envelope.head.clone(),
-        marker,
-        body,
-        comments,
-    };
+    let write =
+        ForgeWrite::Review { repo: key.repo.clone(), number, commit: envelope.head.clone(), marker, body, comments };
     let detail = format!("{} on #{number}: {:?}", envelope.stage, envelope.outcome);
     Ok(match shared.ports.writer.apply(role, &write).await? {
         Applied::Made(_) => Effect::made(detail),

@@ -176,7 +176,8 @@ impl Look<'_> {
     async fn job(&self, observed: &hydra_core::job::Observed) -> Result<Option<JobSeen>, Unseen> {
         let Some(key) = observed.key.clone() else { return Ok(None) };
         let shared = self.shared;
-        let stop = crate::stops::read(&shared.state, &observed.id).map_err(|error| Unseen::new("a stop's reason", error))?;
+        let stop =
+            crate::stops::read(&shared.state, &observed.id).map_err(|error| Unseen::new("a stop's reason", error))?;
         let mut progress = shared.progress(&observed.id);
         progress.account = progress.account.or_else(|| outcome::account_of(observed));
         let outcome = outcome::of(shared, observed, stop.as_ref()).await?;

@@ -20,7 +20,12 @@ pub(crate) struct People {
 
 impl People {
     /// The permission of one account. An account that is gone has none.
-    pub(crate) async fn permission(&self, shared: &Shared, repo: &RepoName, login: &Login) -> Result<Permission, Unseen> {
+    pub(crate) async fn permission(
+        &self,
+        shared: &Shared,
+        repo: &RepoName,
+        login: &Login,
+    ) -> Result<Permission, Unseen> {
         let key = (repo.clone(), login.clone());
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         if let Some(permission) = known {

@@ -94,9 +94,10 @@ fn newest_request<'i>(shared: &Shared, issue: &'i IssueView) -> Option<&'i Label
     let policy = &shared.config.policy;
     let names = [policy.trigger_label.as_str(), label::REBUILD].map(|name| format!("{}{name}", policy.label_prefix));
     let is_set = |name: &str| issue.labels.iter().any(|label| label.eq_ignore_ascii_case(name));
-    let events = issue.label_events.iter().filter(|event| {
-        event.added && names.iter().any(|name| event.label.eq_ignore_ascii_case(name) && is_set(name))
-    });
+    let events = issue
+        .label_events
+        .iter()
+        .filter(|event| event.added && names.iter().any(|name| event.label.eq_ignore_ascii_case(name) && is_set(name)));
     events.max_by_key(|event| event.id)
 }
 

@@ -9,7 +9,12 @@ use hydra_core::{
 };
 
 /// Verdicts whose signature is good, written by the identity of their stage, of this issue and generation.
-pub(super) fn verdicts(shared: &Shared, issue: &IssueKey, generation: Generation, pulls: &[PullView]) -> Vec<VerdictSeen> {
+pub(super) fn verdicts(
+    shared: &Shared,
+    issue: &IssueKey,
+    generation: Generation,
+    pulls: &[PullView],
+) -> Vec<VerdictSeen> {
     let reviews = pulls.iter().flat_map(|pull| &pull.reviews);
     reviews.filter_map(|review| verified(shared, issue, generation, review)).collect()
 }

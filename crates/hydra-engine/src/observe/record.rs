@@ -3,8 +3,8 @@
 use crate::watch::Shared;
 use hydra_core::{
     Generation, IssueKey, Login, TokenRole,
-    ports::Marker,
     plan::{LeaseRead, RecordRead, status_text},
+    ports::Marker,
     record::{RunRecord, SCHEMA},
     verdict::{
         Signed,
@@ -37,7 +37,9 @@ pub(crate) fn render_record(
     let json = canonical(&signed)?;
     let text = status_text(record, reason);
     let text = text.trim_end();
-    Ok(format!("{text}\n\n<details><summary>Record (signed; do not edit)</summary>\n\n{OPEN}{json}{CLOSE}\n\n</details>"))
+    Ok(format!(
+        "{text}\n\n<details><summary>Record (signed; do not edit)</summary>\n\n{OPEN}{json}{CLOSE}\n\n</details>"
+    ))
 }
 
 /// Reads the record. Its absence is believed only while nothing shows that there was one.
@@ -62,7 +64,10 @@ pub(super) fn read(
     match open(shared, &issue.key, &comment.body) {
         Ok(record) if shown.is_none_or(|shown| shown <= record.generation) => RecordRead::Valid(Box::new(record)),
         Ok(record) => RecordRead::Bad {
-            why: format!("the record is of generation {}, and work of a later one exists: an old text was put back", record.generation),
+            why: format!(
+                "the record is of generation {}, and work of a later one exists: an old text was put back",
+                record.generation
+            ),
             changed_at: Some(comment.updated_at),
             generation: shown.unwrap_or(record.generation),
         },
@@ -86,8 +91,11 @@ fn open(shared: &Shared, issue: &IssueKey, body: &str) -> Result<RunRecord, Stri
     let body = body.replace("\r\n", "\n");
     let (_, rest) = body.split_once(OPEN).ok_or("the status comment holds no record")?;
     let (json, _) = rest.split_once(CLOSE).ok_or("the record is cut")?;
-    let signed: Signed<RunRecord> = serde_json::from_str(json).map_err(|error| format!("the record cannot be read: {error}"))?;
-    signed.verify(&shared.config.public_keys, &record_context(issue)).map_err(|error| format!("the record: {error}"))?;
+    let signed: Signed<RunRecord> =
+        serde_json::from_str(json).map_err(|error| format!("the record cannot be read: {error}"))?;
+    signed
+        .verify(&shared.config.public_keys, &record_context(issue))
+        .map_err(|error| format!("the record: {error}"))?;
     let schema = signed.payload.schema;
     if schema != SCHEMA && schema + 1 != SCHEMA {
         return Err(format!("the record is of version {schema}; this Hydra reads {SCHEMA} and the one before"));
@@ -111,7 +119,8 @@ fn shown_generation(
     let leased = leased.filter(|generation| generation.0 > 1 || head_exists);
     let own = |login: &Login| shared.config.logins.values().any(|own| own == login);
     let closes = format!("Closes #{}\n", issue.key.number);
-    let pulled = pulls.iter().filter(|pull| own(&pull.author) && format!("{}\n", pull.body.replace('\r', "")).contains(&closes));
+    let pulled =
+        pulls.iter().filter(|pull| own(&pull.author) && format!("{}\n", pull.body.replace('\r', "")).contains(&closes));
     let pulled = pulled.filter_map(|pull| marked_generation(&pull.body)).max();
     leased.max(pulled)
 }

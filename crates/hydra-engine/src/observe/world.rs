@@ -79,7 +79,8 @@ impl World {
     pub(crate) fn slots(&self, shared: &Shared, counts: impl Fn(&IssueKey) -> bool) -> u32 {
         let weight = |stage| shared.config.policy.weights.get(&stage).copied().unwrap_or(1);
         let running = |job: &&Observed| matches!(job.status, RuntimeStatus::Running);
-        let jobs = self.jobs.iter().filter(|(issue, _)| counts(issue)).flat_map(|(_, jobs)| jobs.iter().filter(running));
+        let jobs =
+            self.jobs.iter().filter(|(issue, _)| counts(issue)).flat_map(|(_, jobs)| jobs.iter().filter(running));
         jobs.filter_map(|job| job.key.as_ref()).map(|key| weight(key.stage)).sum()
     }
     pub(crate) fn listed(&self, key: &IssueKey) -> Option<&ListedIssue> {

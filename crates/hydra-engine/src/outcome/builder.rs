@@ -5,8 +5,7 @@ use crate::observe::Unseen;
 use hydra_core::{
     contract_files::Rfi,
     delivery::{self, DeliveryRules},
-    hidden, instructions,
-    loosened,
+    hidden, instructions, loosened,
     plan::OutcomeKind,
     ports::{Delivery, WorkspaceErrorKind},
     publish,
@@ -27,7 +26,8 @@ pub(super) async fn of(left: &Left<'_>) -> Result<OutcomeKind, Unseen> {
     let summary = publish::harmless(&hidden::strip(&config.scrub(summary)), &config.link_hosts);
     let Some(bundle) = left.out.files.get("changes.bundle") else {
         if let Some(bytes) = left.out.too_large.get("changes.bundle") {
-            let refusal = format!("changes.bundle has {bytes} bytes, {} are allowed; deliver less", config.max_out_bytes);
+            let refusal =
+                format!("changes.bundle has {bytes} bytes, {} are allowed; deliver less", config.max_out_bytes);
             return Ok(OutcomeKind::Refused { refusals: vec![refusal] });
         }
         if left.result.as_ref().is_some_and(|result| result.head.is_some()) {

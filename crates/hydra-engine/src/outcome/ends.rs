@@ -17,8 +17,12 @@ const AUTH_REST: SignedDuration = SignedDuration::from_secs(24 * 3600);
 pub(super) fn of(left: &Left<'_>, code: i64) -> OutcomeKind {
     match i32::try_from(code) {
         Ok(exit::AGENT) => agent(left),
-        Ok(exit::CONTRACT) => OutcomeKind::WrapperRefused { why: format!("the input contract is not met: {}", said(left)) },
-        Ok(exit::FENCE) => OutcomeKind::WrapperRefused { why: format!("the fence could not be made or proved: {}", said(left)) },
+        Ok(exit::CONTRACT) => {
+            OutcomeKind::WrapperRefused { why: format!("the input contract is not met: {}", said(left)) }
+        }
+        Ok(exit::FENCE) => {
+            OutcomeKind::WrapperRefused { why: format!("the fence could not be made or proved: {}", said(left)) }
+        }
         Ok(exit::WORKSPACE) => broken("disk", format!("the workspace could not be made: {}", said(left))),
         Ok(exit::OUTPUTS) => broken("disk", format!("its outputs could not be written: {}", said(left))),
         Ok(exit::DEADLINE) => broken("time-out", format!("its {} minutes were over", left.note.limits.minutes)),
@@ -32,7 +36,9 @@ fn agent(left: &Left<'_>) -> OutcomeKind {
     let end = left.result.as_ref().and_then(|result| result.end.clone()).or_else(|| left.tally.end.clone());
     match end {
         None => broken("crash", "the coding agent ended without saying how".into()),
-        Some(AgentEnd::Completed) => broken("crash", "the coding agent says that it is done, and the wrapper does not".into()),
+        Some(AgentEnd::Completed) => {
+            broken("crash", "the coding agent says that it is done, and the wrapper does not".into())
+        }
         Some(AgentEnd::TurnLimit) => {
             broken("turn-limit", format!("it did not finish within {} turns", left.note.limits.turns))
         }
@@ -60,8 +66,12 @@ fn provider(left: &Left<'_>, trouble: Trouble, until: Option<Timestamp>, detail:
             until: rest(AUTH_REST),
             why: format!("the provider refuses its credential: {words}"),
         },
-        Trouble::Overload => OutcomeKind::Outage { class: "provider", why: format!("the provider is overloaded: {words}") },
-        Trouble::Network => OutcomeKind::Outage { class: "network", why: format!("the provider cannot be reached: {words}") },
+        Trouble::Overload => {
+            OutcomeKind::Outage { class: "provider", why: format!("the provider is overloaded: {words}") }
+        }
+        Trouble::Network => {
+            OutcomeKind::Outage { class: "network", why: format!("the provider cannot be reached: {words}") }
+        }
         Trouble::Refused => broken("crash", format!("the provider refused the request: {words}")),
     }
 }

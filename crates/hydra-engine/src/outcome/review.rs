@@ -29,7 +29,8 @@ pub(super) async fn of(left: &Left<'_>) -> Result<OutcomeKind, Unseen> {
         None => Vec::new(),
         Some(change) => {
             let path = format!("{CHANGES}/{change}");
-            let files = workspace.read(repo, &note.base, &path).await.map_err(|error| unseen("the change folder", &error))?;
+            let files =
+                workspace.read(repo, &note.base, &path).await.map_err(|error| unseen("the change folder", &error))?;
             ChangeFolder::parse(&files).map(|folder| folder.requirements()).unwrap_or_default()
         }
     };
@@ -47,7 +48,8 @@ pub(super) async fn of(left: &Left<'_>) -> Result<OutcomeKind, Unseen> {
         instruction_changes: &changed,
     });
     let persona = left.shared.config.policy.personas.get(&note.key.stage);
-    let (Some(persona), Some(model)) = (note.persona.clone().or_else(|| persona.map(|p| p.id.clone())), note.model.clone())
+    let (Some(persona), Some(model)) =
+        (note.persona.clone().or_else(|| persona.map(|p| p.id.clone())), note.model.clone())
     else {
         return Ok(OutcomeKind::WrapperRefused { why: "it was started without a persona or a model".into() });
     };

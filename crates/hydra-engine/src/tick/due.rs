@@ -30,7 +30,9 @@ impl Engine {
         }
         let configured = |key: &IssueKey| self.shared.config.repos.contains(&key.repo);
         // Jobs of a repository whose listing failed wait; those of one that is not looked at any more must still be ended well.
-        keys.extend(world.jobs.keys().filter(|key| world.listings.contains_key(&key.repo) || !configured(key)).cloned());
+        keys.extend(
+            world.jobs.keys().filter(|key| world.listings.contains_key(&key.repo) || !configured(key)).cloned(),
+        );
         let mut slots = self.slots_free(world);
         keys.into_iter().filter_map(|key| self.is_due(world, key, &mut slots)).collect()
     }
@@ -66,8 +68,11 @@ impl Engine {
     /// Wakes what waits for holds, accounts or the day when these changed.
     pub(super) fn notice_waits(&mut self, world: &World) {
         let mut hash = DefaultHasher::new();
-        format!("{:?}", (&world.accounts, &world.holds, world.holds.of_all(world.now), world.holds.of_repos(world.now)))
-            .hash(&mut hash);
+        format!(
+            "{:?}",
+            (&world.accounts, &world.holds, world.holds.of_all(world.now), world.holds.of_repos(world.now))
+        )
+        .hash(&mut hash);
         format!("{:?}", self.breaker.hold(world.now)).hash(&mut hash);
         world.now.as_second().div_euclid(86_400).hash(&mut hash);
         let now = hash.finish();

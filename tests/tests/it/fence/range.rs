@@ -38,7 +38,7 @@ pub(crate) fn image() -> &'static str {
         let label = docker_output(&["image", "inspect", "-f", "{{json .Comment}}", IMAGE]);
         if !label.status.success() {
             let make = format!(
-                "set -e; t=$(mktemp); mmdebstrap --quiet --variant=minbase --include={PACKAGES} bookworm \"$t\"; docker import \"$t\" {IMAGE}; rm -f \"$t\""
+                "set -e; t=$(mktemp --suffix=.tar); mmdebstrap --quiet --variant=minbase --include={PACKAGES} bookworm \"$t\"; docker import \"$t\" {IMAGE}; rm -f \"$t\""
             );
             let made = Command::new("sh").args(["-c", &make]).output().expect("sh is there");
             assert!(made.status.success(), "the image: {}", String::from_utf8_lossy(&made.stderr));
