@@ -9,7 +9,7 @@ mod demo;
 mod dev_run;
 mod doctor;
 mod explain;
-mod init;
+pub(crate) mod init;
 mod labels;
 mod logs;
 mod man;

@@ -1,5 +1,7 @@
 //! The composition root: what the configuration says becomes adapters and plain values of core's types. The only place that knows all adapters.
 
+pub mod engine;
+
 use crate::{
     accounts::FileAccounts,
     config::{Settings, runtime::RuntimeKind},
@@ -79,6 +81,9 @@ pub fn redactor(settings: &Settings) -> Redactor {
     Redactor::new(named.iter().map(|(name, value)| (name.as_str(), *value)))
 }
 
+/// Names the program of driver `demo`.
+const DEMO_AGENT: &str = "HYDRA_DEMO_AGENT";
+
 /// Where jobs run.
 ///
 /// # Errors
@@ -88,12 +93,16 @@ pub fn runtime(context: &Context, settings: &Settings) -> Result<Arc<dyn Runtime
         RuntimeKind::Process => {
             let program = std::env::current_exe()
                 .map_err(|error| Failure::local("this program's own path cannot be found", &error))?;
+            let mut extra_env = context.environment.for_processes();
+            // The simulator's agent lives in this very program.
+            let agent = serde_json::json!([program, "sim-agent"]).to_string();
+            extra_env.entry(DEMO_AGENT.to_owned()).or_insert(agent);
             let config = ProcessConfig {
                 state_dir: settings.state_dir.clone(),
                 program,
                 args: vec!["agent".to_owned()],
                 instance: settings.values.instance.clone(),
-                extra_env: context.environment.for_processes(),
+                extra_env,
             };
             Ok(Arc::new(ProcessRuntime::new(config)?))
         }

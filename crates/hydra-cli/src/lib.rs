@@ -7,6 +7,7 @@ pub mod commands;
 pub mod compose;
 pub mod config;
 pub mod context;
+pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod failure;

@@ -1,7 +1,72 @@
 //! `hydra demo`: the simulated GitHub, the scripted model and the real pipeline, all on loopback.
 
-use crate::{args::DemoArgs, context::Context, exit::Exit, failure::Failure};
+use crate::{
+    args::{DemoArgs, RuntimeChoice, Scenario as Story},
+    context::Context,
+    demo::{ending, play, stage_set},
+    exit::Exit,
+    failure::Failure,
+    output::screen::Tint,
+};
+use clap::ValueEnum as _;
+use hydra_sim::model::{Scenario, Script, scenario};
 
-pub(super) fn run(_context: &Context, _args: &DemoArgs) -> Result<Exit, Failure> {
-    Err(Failure::not_built("demo"))
+pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
+    let scenario = story(args.scenario)?;
+    let script = match &args.script {
+        Some(path) => Some(read_script(context, path)?),
+        None => None,
+    };
+    super::block_on(show(context, args, scenario, script))?
+}
+
+fn story(story: Story) -> Result<Scenario, Failure> {
+    let value = story.to_possible_value();
+    let name = value.as_ref().map_or("", |value| value.get_name());
+    let broken = |why: String| Failure::new(Exit::Internal, format!("the story {name}: {why}"));
+    scenario(name).map_err(|error| broken(error.to_string()))?.ok_or_else(|| broken("it is not told anywhere".to_owned()))
+}
+
+fn read_script(context: &Context, path: &std::path::Path) -> Result<Script, Failure> {
+    let whole = context.cwd.join(path);
+    let text = std::fs::read_to_string(&whole)
+        .map_err(|error| Failure::local(format_args!("{} cannot be read", path.display()), &error))?;
+    text.parse::<Script>().map_err(|error| {
+        Failure::new(Exit::Usage, format!("{}: {error}", path.display()))
+            .help("crates/hydra-sim/demo/scripts has seven to begin with; `extends = \"fix-round\"` takes one over")
+    })
+}
+
+async fn show(context: &Context, args: &DemoArgs, scenario: Scenario, script: Option<Script>) -> Result<Exit, Failure> {
+    let screen = context.screen;
+    let told = script.is_none().then(|| ending::expected(scenario.name));
+    let runtime = match args.runtime {
+        RuntimeChoice::Process => "process",
+        RuntimeChoice::Docker => "docker",
+    };
+    let set = stage_set::build(context, &scenario, script, args.runtime).await?;
+    if !screen.json {
+        screen.line(format!("{}: {}", screen.tint(Tint::Bold, scenario.name), scenario.shows))?;
+        screen.line(screen.tint(Tint::Dim, "GitHub and the model are simulated, on this machine; git, the GitHub adapter and the pipeline are real."))?;
+        if args.runtime == RuntimeChoice::Process {
+            screen.line(screen.tint(Tint::Warn, "Runtime process: the agents are processes of this machine, nothing isolates them."))?;
+        }
+        screen.line("")?;
+    }
+    let seen = play::play(context, &set, &scenario, args.runtime).await?;
+    let report = ending::look(&set, seen, (scenario.name, scenario.shows), runtime, told).await?;
+    if screen.json {
+        screen.json("demo", &report)?;
+    } else {
+        ending::print(screen, &report)?;
+        ending::next(screen, &report)?;
+    }
+    if args.keep {
+        // With --json the document goes first; the addresses are for people, on the same stream, after it.
+        ending::addresses(screen, &set)?;
+        tokio::signal::ctrl_c()
+            .await
+            .map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
+    }
+    Ok(if report.is_good() { Exit::Ok } else { Exit::Failed })
 }

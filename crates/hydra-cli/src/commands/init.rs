@@ -78,7 +78,7 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
 }
 
 /// Writes a file that is not there yet; says whether it did.
-fn write_new(path: &Path, text: &str, mode: u32) -> Result<bool, Failure> {
+pub(crate) fn write_new(path: &Path, text: &str, mode: u32) -> Result<bool, Failure> {
     let failed = |error: &std::io::Error| Failure::local(format_args!("{} cannot be written", path.display()), error);
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
         Ok(mut file) => {

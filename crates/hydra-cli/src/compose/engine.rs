@@ -1,12 +1,13 @@
 //! The engine, joined: configuration and adapters become one `Engine`.
 
-use super::{accounts, github, plan_policy, scrub, workspace};
+use super::{accounts, github, plan_policy, redactor, runtime, workspace};
 use crate::{
     clock::SystemClock,
     config::{
         Settings,
         runtime::{EgressMode, GitCredential, RuntimeKind},
     },
+    context::Context,
     exit::Exit,
     failure::Failure,
     images,
@@ -15,16 +16,16 @@ use hydra_core::{
     ContainerType, Login, TokenRole,
     contract_files::FenceMode,
     job::{ImageRef, Network},
-    ports::{Forge, Runtime},
+    ports::Forge,
     redact::Redactor,
     verdict::envelope::Signer,
 };
 use hydra_engine::{
-    BreakerPolicy, Engine, EngineConfig, GitCredentials, Ports, Scrub, audit_log::AuditLog, lease_owner, observer::Observer,
+    BreakerPolicy, Engine, EngineConfig, GitCredentials, Ports, Scrub, audit_log::AuditLog, lease_owner,
+    observer::Observer, store::StateDir,
 };
-use hydra_runtime::{ProcessConfig, ProcessRuntime};
 use secrecy::SecretString;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What the demo and tests change about an engine that is otherwise as configured.
 #[derive(Default)]
@@ -41,15 +42,16 @@ pub struct Extras {
 ///
 /// # Errors
 /// When a credential is missing or refused, an image is not pinned, or the state folder cannot be used.
-pub async fn engine(settings: &Settings, extras: Extras) -> Result<Engine, Failure> {
+pub async fn engine(context: &Context, settings: &Settings, extras: Extras) -> Result<Engine, Failure> {
     let forge = Arc::new(github(settings)?);
     let logins = logins(settings, &*forge).await?;
-    let scrubber = Scrub::by(scrub(settings));
-    let audit = AuditLog::open(&settings.state_dir.join("audit.jsonl"), scrubber)
+    let redactor = Arc::new(redactor(settings));
+    let folder = StateDir::open(&settings.state_dir).map_err(|error| local(error.into()))?;
+    let audit = AuditLog::open(&folder.audit(), Scrub::from(Arc::clone(&redactor)))
         .map_err(|error| Failure::new(Exit::Local, error.to_string()))?;
     let board = settings.values.github.project.is_some();
     let ports = Ports {
-        runtime: runtime(settings)?,
+        runtime: runtime(context, settings)?,
         forge: forge.clone(),
         writer: forge.clone(),
         leases: forge.clone(),
@@ -59,7 +61,7 @@ pub async fn engine(settings: &Settings, extras: Extras) -> Result<Engine, Failu
         audit: Arc::new(audit),
         clock: Arc::new(SystemClock),
     };
-    let config = config(settings, logins, &extras)?;
+    let config = config(settings, logins, redactor, &extras)?;
     let engine = Engine::new(config, ports).map_err(local)?;
     match extras.observer {
         Some(observer) => engine.observed_by(observer).map_err(local),
@@ -69,26 +71,6 @@ pub async fn engine(settings: &Settings, extras: Extras) -> Result<Engine, Failu
 
 fn local(error: hydra_engine::EngineError) -> Failure {
     Failure::new(Exit::Local, error.to_string())
-}
-
-/// Where jobs run.
-///
-/// # Errors
-/// When the runtime cannot be opened.
-pub fn runtime(settings: &Settings) -> Result<Arc<dyn Runtime>, Failure> {
-    match settings.values.runtime.kind {
-        RuntimeKind::Process => {
-            let program: PathBuf = std::env::current_exe().map_err(|error| Failure::local("this program's own path", &error))?;
-            Ok(Arc::new(ProcessRuntime::new(ProcessConfig {
-                state_dir: settings.state_dir.clone(),
-                program,
-                args: vec!["agent".to_owned()],
-                instance: settings.values.instance.clone(),
-                extra_env: BTreeMap::new(),
-            })?))
-        }
-        RuntimeKind::Docker => super::docker::runtime(settings),
-    }
 }
 
 async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTreeMap<TokenRole, Login>, Failure> {
@@ -101,7 +83,12 @@ async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTreeMap<Token
     Ok(logins)
 }
 
-fn config(settings: &Settings, logins: BTreeMap<TokenRole, Login>, extras: &Extras) -> Result<EngineConfig, Failure> {
+fn config(
+    settings: &Settings,
+    logins: BTreeMap<TokenRole, Login>,
+    redactor: Arc<Redactor>,
+    extras: &Extras,
+) -> Result<EngineConfig, Failure> {
     let values = &settings.values;
     let (runtime, pipeline) = (&values.runtime, &values.pipeline);
     let key = settings.secrets.signing_key.as_ref().ok_or_else(|| {
@@ -160,19 +147,8 @@ fn config(settings: &Settings, logins: BTreeMap<TokenRole, Login>, extras: &Extr
             window: pipeline.retry.breaker_window.std(),
             pause: pipeline.retry.breaker_pause.std(),
         },
-        redactor: Arc::new(redactor(settings)),
+        redactor,
     })
-}
-
-/// Knows every secret of the configuration by its name.
-#[must_use]
-pub fn redactor(settings: &Settings) -> Redactor {
-    let secrets = &settings.secrets;
-    let mut named: Vec<(String, &SecretString)> = Vec::new();
-    named.extend(secrets.tokens.iter().map(|(role, held)| (format!("git:{role}"), &held.value)));
-    named.extend(secrets.accounts.iter().map(|account| (format!("account:{}", account.name), &account.held.value)));
-    named.extend(secrets.signing_key.iter().map(|held| ("signing-key".to_owned(), &held.value)));
-    Redactor::new(named.iter().map(|(name, value)| (name.as_str(), *value)))
 }
 
 fn tokens(settings: &Settings) -> BTreeMap<TokenRole, SecretString> {

@@ -1,0 +1,8 @@
+//! The demo: the real pipeline, on loopback, against a simulated GitHub and a scripted model.
+
+pub mod ending;
+pub mod fresh_clone;
+pub mod live;
+pub mod play;
+pub mod report;
+pub mod stage_set;
