@@ -12,6 +12,7 @@ mod phase;
 mod planner;
 mod policy;
 mod reason;
+mod remedy;
 mod requests;
 mod show;
 mod snapshot;
