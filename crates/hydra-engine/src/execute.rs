@@ -13,7 +13,7 @@ use crate::{
     engine::{Died, Engine},
     observe::World,
     observer::Happening,
-    report::{CycleReport, Failure},
+    report::{Blamed as _, CycleReport, Failure, Side},
 };
 use hydra_core::{
     IssueKey, Timestamp,
@@ -41,13 +41,13 @@ impl Effect {
 #[derive(Debug)]
 pub(super) enum Fault {
     /// It failed; not before then, where a time is known.
-    Failed { why: String, until: Option<Timestamp> },
+    Failed { why: String, until: Option<Timestamp>, side: Side },
     /// The world moved on: look again at once.
     Moved(String),
 }
 impl Fault {
     pub(super) fn failed(why: impl ToString) -> Self {
-        Self::Failed { why: why.to_string(), until: None }
+        Self::Failed { why: why.to_string(), until: None, side: Side::Hydra }
     }
 }
 impl From<ForgeError> for Fault {
@@ -56,17 +56,17 @@ impl From<ForgeError> for Fault {
             ForgeErrorKind::LimitedUntil(until) => Some(until),
             _ => None,
         };
-        Self::Failed { why: error.to_string(), until }
+        Self::Failed { why: error.to_string(), until, side: Side::Forge }
     }
 }
 impl From<RuntimeError> for Fault {
     fn from(error: RuntimeError) -> Self {
-        Self::failed(error)
+        Self::Failed { why: error.to_string(), until: None, side: Side::Runtime }
     }
 }
 impl From<WorkspaceError> for Fault {
     fn from(error: WorkspaceError) -> Self {
-        Self::failed(error)
+        Self::Failed { why: error.to_string(), until: None, side: error.side() }
     }
 }
 
@@ -168,20 +168,20 @@ impl Engine {
         carried: &mut CarriedOut,
         report: &mut CycleReport,
     ) {
-        let why = match fault {
-            Fault::Failed { why, until } => {
+        let (why, side) = match fault {
+            Fault::Failed { why, until, side } => {
                 carried.until = until;
-                why
+                (why, side)
             }
             Fault::Moved(why) => {
                 carried.again = true;
-                why
+                (why, Side::Hydra)
             }
         };
         let why = self.shared.config.scrub(&why);
         tracing::warn!(issue = %key, action, why, "not done");
         self.shared.observer.saw(&Happening::ActionFailed { issue: key.clone(), action, why: why.clone() });
-        report.failures.push(Failure { issue: Some(key.clone()), what: action.into(), why: why.clone() });
+        report.failures.push(Failure { issue: Some(key.clone()), what: action.into(), why: why.clone(), side });
         carried.failed = Some(format!("{action}: {why}"));
     }
 

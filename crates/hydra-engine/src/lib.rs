@@ -31,7 +31,7 @@ pub use config::{EngineConfig, GitCredentials, Ports, Scrub};
 pub use engine::{Engine, EngineError};
 pub use hook::{EffectHook, EffectPoint, NoHook, Proceed};
 pub use observer::{Happening, NoObserver, Observer};
-pub use report::{CycleReport, Failure};
+pub use report::{CycleReport, Failure, Side};
 pub use run::Ended;
 
 /// Lower-case hexadecimal.

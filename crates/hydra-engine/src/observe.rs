@@ -16,25 +16,28 @@ pub(crate) use pin::{PinnedIssue, load as load_pin};
 pub(crate) use record::{render_record, status_marker};
 pub(crate) use world::World;
 
+use crate::report::{Blamed, Side};
+
 /// What could not be observed, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {why}")]
 pub(crate) struct Unseen {
     pub(crate) what: String,
     pub(crate) why: String,
+    pub(crate) side: Side,
     /// Not before then, where the forge named a time.
     pub(crate) until: Option<hydra_core::Timestamp>,
 }
 
 impl Unseen {
-    pub(crate) fn new(what: impl Into<String>, why: impl ToString) -> Self {
-        Self { what: what.into(), why: why.to_string(), until: None }
+    pub(crate) fn new(what: impl Into<String>, error: impl ToString + Blamed) -> Self {
+        Self { what: what.into(), why: error.to_string(), side: error.side(), until: None }
     }
     pub(crate) fn forge(what: impl Into<String>, error: &hydra_core::ports::ForgeError) -> Self {
         let until = match error.kind {
             hydra_core::ports::ForgeErrorKind::LimitedUntil(until) => Some(until),
             _ => None,
         };
-        Self { what: what.into(), why: error.to_string(), until }
+        Self { what: what.into(), why: error.to_string(), side: Side::Forge, until }
     }
 }

@@ -1,6 +1,10 @@
 //! What one cycle did, for the caller of the loop.
 
-use hydra_core::{IssueKey, Timestamp};
+use hydra_core::{
+    IssueKey, Timestamp,
+    ports::{AccountsError, ForgeError, RuntimeError, WorkspaceError},
+};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What one cycle saw and did.
@@ -35,4 +39,61 @@ pub struct Failure {
     pub what: String,
     /// Why it failed.
     pub why: String,
+    /// Who refused or did not answer.
+    pub side: Side,
+}
+
+/// Who refused or did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The forge's API.
+    Forge,
+    /// Git, most likely the forge's.
+    Git,
+    /// Where jobs run.
+    Runtime,
+    /// This machine: the state folder, the audit log.
+    Machine,
+    /// Hydra itself refused to do it.
+    Hydra,
+}
+
+/// An error that says whose it is.
+pub(crate) trait Blamed {
+    fn side(&self) -> Side;
+}
+impl<T: Blamed> Blamed for &T {
+    fn side(&self) -> Side {
+        (**self).side()
+    }
+}
+impl Blamed for ForgeError {
+    fn side(&self) -> Side {
+        Side::Forge
+    }
+}
+impl Blamed for WorkspaceError {
+    fn side(&self) -> Side {
+        use hydra_core::ports::WorkspaceErrorKind as Kind;
+        match self.kind {
+            Kind::Disk => Side::Machine,
+            Kind::Auth | Kind::Missing | Kind::Transient | Kind::Refused | Kind::Failed => Side::Git,
+        }
+    }
+}
+impl Blamed for RuntimeError {
+    fn side(&self) -> Side {
+        Side::Runtime
+    }
+}
+impl Blamed for AccountsError {
+    fn side(&self) -> Side {
+        Side::Machine
+    }
+}
+impl Blamed for crate::store::StoreError {
+    fn side(&self) -> Side {
+        Side::Machine
+    }
 }

@@ -150,7 +150,7 @@ impl Engine {
         Ok(())
     }
 
-    fn snapshot(&self, world: &World, issues: Vec<IssueSnapshot>) -> Snapshot {
+    pub(crate) fn snapshot(&self, world: &World, issues: Vec<IssueSnapshot>) -> Snapshot {
         let now = world.now;
         let here: BTreeSet<IssueKey> = issues.iter().map(|issue| issue.key.clone()).collect();
         let audit = self.audit_broken.as_ref().map(|(since, why)| Hold {
@@ -284,6 +284,7 @@ impl Engine {
             issue: issue.cloned(),
             what: error.what.clone(),
             why: self.shared.config.scrub(&error.why),
+            side: error.side,
         });
     }
 

@@ -63,7 +63,7 @@ impl Shared {
     pub(crate) fn forget(&self, job: &JobId) {
         self.lock().remove(job);
     }
-    fn put(&self, job: &JobId, tally: &Tally) {
+    pub(crate) fn put(&self, job: &JobId, tally: &Tally) {
         self.lock().insert(job.clone(), tally.clone());
     }
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<JobId, Tally>> {

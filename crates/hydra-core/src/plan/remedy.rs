@@ -61,9 +61,7 @@ impl Reason {
             Self::Maxed { .. } => "set `retry:queued`, or take the trigger label off and set it again".to_owned(),
             Self::Ready { pull } => format!("review pull request #{pull} and merge it, or close it"),
             Self::NoYolo { .. } => "merge it yourself, or do what the reason says".to_owned(),
-            Self::Cancelled { .. } => {
-                "set `retry:queued`, or take the trigger label off and set it again".to_owned()
-            }
+            Self::Cancelled { .. } => "set `retry:queued`, or take the trigger label off and set it again".to_owned(),
             Self::Finished { .. } => "nothing is left to do; `rebuild:queued` starts over".to_owned(),
             Self::Working => "nothing: it goes on by itself".to_owned(),
             Self::ForeignLabel { .. } => "nothing is needed; Hydra takes it off when it next shows labels".to_owned(),
