@@ -16,6 +16,7 @@ mod git;
 mod job;
 pub mod lines;
 mod literal;
+mod meter;
 mod outputs;
 mod process;
 mod quality;

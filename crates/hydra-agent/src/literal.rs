@@ -209,6 +209,7 @@ fn fetch(request: &Request, args: &AgentArgs, relay: Option<&Relay>) -> Result<(
         allow_hosts: Vec::new(),
         model_endpoint: None,
         read_only: false,
+        allowance: None,
     };
     Ok((job, bundle))
 }

@@ -62,6 +62,7 @@ pub(crate) struct Program<'a> {
 pub(crate) enum Stop {
     Deadline,
     TurnLimit,
+    Budget,
     Interrupted,
 }
 
@@ -97,8 +98,8 @@ pub(crate) enum Output<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     Go,
-    /// The turn limit was passed.
-    Stop,
+    /// It is to end, and this is why.
+    Stop(Stop),
 }
 
 /// Runs it to its end. Whatever happens, nothing of its process group is left.
@@ -141,7 +142,7 @@ pub(crate) async fn run(
             biased;
             () = signals.next(), if ended.is_none() => wish = Some(Stop::Interrupted),
             read = read(&mut stdout, &mut out_chunk), if stdout.is_some() => match read {
-                Some(bytes) => if output(Output::Stdout(bytes))? == Next::Stop { wish = Some(Stop::TurnLimit) },
+                Some(bytes) => if let Next::Stop(why) = output(Output::Stdout(bytes))? { wish = Some(why) },
                 None => stdout = None,
             },
             read = read(&mut stderr, &mut err_chunk), if stderr.is_some() => match read {
@@ -235,7 +236,7 @@ mod tests {
                 if let Output::Stdout(bytes) = output {
                     seen.extend_from_slice(bytes);
                 }
-                Ok(if seen.ends_with(b"stop\n") { Next::Stop } else { Next::Go })
+                Ok(if seen.ends_with(b"stop\n") { Next::Stop(Stop::TurnLimit) } else { Next::Go })
             })
             .await
             .unwrap()

@@ -57,7 +57,11 @@ impl Scrub {
             AgentEnd::Provider { detail, .. } | AgentEnd::Crashed { detail, .. } | AgentEnd::Refused { detail, .. } => {
                 self.text(detail);
             }
-            AgentEnd::Completed | AgentEnd::TurnLimit | AgentEnd::Deadline | AgentEnd::Interrupted => {}
+            AgentEnd::Completed
+            | AgentEnd::TurnLimit
+            | AgentEnd::Deadline
+            | AgentEnd::Budget
+            | AgentEnd::Interrupted => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     events::EventSink,
     failure::Failure,
     lines::LineSplitter,
+    meter::Meter,
     outputs,
     process::{self, Next, Output, Program, Ran, RunError, Signals, Stop},
     quality,
@@ -72,7 +73,7 @@ impl Work<'_> {
                 ))?;
                 let end = match judged.stopped {
                     Some(Stop::Deadline) => AgentEnd::Deadline,
-                    Some(Stop::Interrupted | Stop::TurnLimit) => AgentEnd::Interrupted,
+                    Some(Stop::Interrupted | Stop::TurnLimit | Stop::Budget) => AgentEnd::Interrupted,
                     None => AgentEnd::Completed,
                 };
                 let code = if end == AgentEnd::Interrupted { exit::AGENT } else { exit::DONE };
@@ -149,16 +150,24 @@ impl Work<'_> {
             deadline: self.deadline(),
         };
         let mut failed = None;
+        let mut meter = Meter::new(job.allowance);
         let ran = process::run(program, signals, |output| {
             if let Output::Stdout(bytes) = output {
                 drivers::feed(&mut splitter, parser.as_mut(), self.scrub.redactor(), bytes, &mut |event| {
+                    meter.see(&event);
                     keep(sink.emit(event), &mut failed)
                 });
                 if let Some(error) = failed.take() {
                     return Err(error);
                 }
             }
-            Ok(if parser.turns() > job.max_turns { Next::Stop } else { Next::Go })
+            Ok(if meter.is_spent() {
+                Next::Stop(Stop::Budget)
+            } else if parser.turns() > job.max_turns {
+                Next::Stop(Stop::TurnLimit)
+            } else {
+                Next::Go
+            })
         })
         .await;
         let ran = match ran {
@@ -243,6 +252,7 @@ fn judged(mut finished: Finished, ran: &Ran) -> Finished {
     match ran.stopped {
         None => {}
         Some(Stop::Deadline) => finished.end = AgentEnd::Deadline,
+        Some(Stop::Budget) => finished.end = AgentEnd::Budget,
         Some(Stop::TurnLimit) => finished.end = AgentEnd::TurnLimit,
         Some(Stop::Interrupted) => finished.end = AgentEnd::Interrupted,
     }
@@ -255,6 +265,7 @@ const fn exit_code(end: &AgentEnd) -> i32 {
         AgentEnd::Completed => exit::DONE,
         AgentEnd::Deadline => exit::DEADLINE,
         AgentEnd::TurnLimit
+        | AgentEnd::Budget
         | AgentEnd::Provider { .. }
         | AgentEnd::Interrupted
         | AgentEnd::Crashed { .. }

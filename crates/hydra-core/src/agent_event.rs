@@ -161,6 +161,8 @@ pub enum AgentEnd {
     TurnLimit,
     /// The wrapper's own deadline passed.
     Deadline,
+    /// What it was allowed to spend is spent.
+    Budget,
     /// The provider's trouble ended it.
     Provider {
         /// Which.

@@ -1,7 +1,7 @@
 //! The files that pass between the orchestrator and a job: `/in/job.json` in, `/out/result.json`, `verdict.json`, `rfi.json` out.
 //! Versioned: a reader takes [`SCHEMA`] and the one before.
 
-use crate::{BranchName, CommitSha, IssueKey, JobId, ModelName, Stage};
+use crate::{BranchName, CommitSha, IssueKey, JobId, ModelName, Stage, Usd, prices::Price};
 use serde::{Deserialize, Serialize};
 
 /// Version of these files.
@@ -50,6 +50,24 @@ pub struct JobInput {
     pub model_endpoint: Option<String>,
     /// Whether tool calls must be kept to reading (reviews and apply).
     pub read_only: bool,
+    /// What this run may still spend; the wrapper ends the agent at it by itself. Absent: nothing bounds it but the orchestrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
+}
+
+/// What a run may still spend: the rest of its issue's and its day's budget when it was started. Jobs that run beside it spend from the
+/// same budget, so the orchestrator counts as well; the wrapper is the one who sees a response first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowance {
+    /// Money, in millionths of a dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<Usd>,
+    /// Tokens of all kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// The price of the job's model.
+    pub price: Price,
 }
 
 /// How the fence is made.

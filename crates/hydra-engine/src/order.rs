@@ -8,8 +8,8 @@ use crate::{
     watch::Shared,
 };
 use hydra_core::{
-    AccountName, BranchName, ChangeName, CommitSha, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
-    contract_files::{FenceMode, JobInput, QualityCommand, SCHEMA},
+    AccountName, BranchName, ChangeName, CommitSha, IssueKey, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
+    contract_files::{Allowance, FenceMode, JobInput, QualityCommand, SCHEMA},
     digest, instructions,
     job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec, Network},
     openspec::ChangeFolder,
@@ -136,6 +136,7 @@ pub(crate) async fn build(
         allow_hosts: egress.hosts(container).iter().map(ToString::to_string).collect(),
         model_endpoint: egress.model_endpoint(container).map(ToString::to_string),
         read_only: stage.judges(),
+        allowance: allowance(shared, &seen.key, order.model.as_ref(), now),
     };
     let mut inputs = BTreeMap::from([
         ("job.json".to_owned(), InputFile::Bytes(serde_json::to_vec_pretty(&job).map_err(|error| error.to_string())?)),
@@ -165,6 +166,19 @@ pub(crate) async fn build(
         credentials,
     };
     Ok((spec, note))
+}
+
+/// What is left of both budgets.
+fn allowance(shared: &Shared, issue: &IssueKey, model: Option<&ModelName>, now: Timestamp) -> Option<Allowance> {
+    let price = shared.config.prices.price(model?).ok()?;
+    let policy = &shared.config.policy;
+    let left = [
+        policy.issue_budget.left(shared.ledger.issue_spend(issue, now)),
+        policy.day_budget.left(shared.ledger.day_spend(now)),
+    ];
+    let usd = left.iter().filter_map(|budget| budget.usd).min();
+    let tokens = left.iter().filter_map(|budget| budget.tokens).min();
+    (usd.is_some() || tokens.is_some()).then_some(Allowance { usd, tokens, price })
 }
 
 /// The change that is built.

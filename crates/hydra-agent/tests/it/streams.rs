@@ -89,6 +89,7 @@ fn kind(end: &AgentEnd) -> &'static str {
     match end {
         AgentEnd::Completed => "completed",
         AgentEnd::TurnLimit => "turn-limit",
+        AgentEnd::Budget => "budget",
         AgentEnd::Deadline => "deadline",
         AgentEnd::Provider { trouble, .. } => match trouble {
             Trouble::Limit => "limit",

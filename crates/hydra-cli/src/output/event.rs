@@ -41,6 +41,7 @@ pub fn end_sentence(end: &AgentEnd) -> String {
     match end {
         AgentEnd::Completed => "ended: done".to_owned(),
         AgentEnd::TurnLimit => "ended: the turn limit was reached".to_owned(),
+        AgentEnd::Budget => "ended: its budget is spent".to_owned(),
         AgentEnd::Deadline => "ended: the time limit was reached".to_owned(),
         AgentEnd::Provider { trouble, detail, .. } => format!("ended by the provider: {trouble:?}: {detail}"),
         AgentEnd::Interrupted => "ended: it was told to stop".to_owned(),

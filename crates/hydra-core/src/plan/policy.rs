@@ -1,6 +1,6 @@
 //! The configuration that decisions depend on.
 
-use crate::{Login, ModelName, Stage, money::Tokens, money::Usd, persona::Persona, view::Permission};
+use crate::{Login, ModelName, Stage, money::{Spend, Tokens, Usd}, persona::Persona, view::Permission};
 use std::{collections::BTreeMap, time::Duration};
 
 /// See `docs/configuration.md` for each value's meaning, unit and default.
@@ -56,6 +56,14 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// What is left of it after `spend`, never below zero.
+    #[must_use]
+    pub fn left(&self, spend: Spend) -> Self {
+        Self {
+            usd: self.usd.map(|limit| limit.saturating_sub(spend.cost)),
+            tokens: self.tokens.map(|limit| limit.saturating_sub(spend.tokens.total())),
+        }
+    }
     /// Whether it is used up.
     #[must_use]
     pub fn is_spent(&self, usd: Usd, tokens: Tokens) -> bool {

@@ -5,7 +5,7 @@ use hydra_core::{
     SignedDuration, Timestamp,
     agent_event::{AgentEnd, EventKind, Trouble},
     contract_files::exit,
-    plan::OutcomeKind,
+    plan::{OutcomeKind, StopReason},
 };
 
 /// How long an account rests when the provider names no time for its limit.
@@ -43,6 +43,7 @@ fn agent(left: &Left<'_>) -> OutcomeKind {
             broken("turn-limit", format!("it did not finish within {} turns", left.note.limits.turns))
         }
         Some(AgentEnd::Deadline) => broken("time-out", format!("its {} minutes were over", left.note.limits.minutes)),
+        Some(AgentEnd::Budget) => OutcomeKind::Stopped(StopReason::Budget),
         Some(AgentEnd::Provider { trouble, until, detail }) => provider(left, trouble, until, &detail),
         Some(AgentEnd::Interrupted) => broken("killed", "the coding agent was interrupted from outside".into()),
         Some(AgentEnd::Crashed { code, detail }) => {
