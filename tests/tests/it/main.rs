@@ -2,3 +2,4 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
 mod fence;
+mod stories;
