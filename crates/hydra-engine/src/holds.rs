@@ -6,7 +6,7 @@ use hydra_core::{
     record::{Hold, HoldKind},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// One hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,15 @@ pub enum Scope {
     Repo(RepoName),
     /// An issue.
     Issue(IssueKey),
+}
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("everything"),
+            Self::Repo(repo) => repo.fmt(f),
+            Self::Issue(issue) => issue.fmt(f),
+        }
+    }
 }
 
 /// `<state>/holds.json`.
@@ -61,6 +70,7 @@ impl Holds {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn set(state: &StateDir, scope: &Scope, entry: HoldEntry) -> Result<(), StoreError> {
+        let _turn = store::lock(&state.holds())?;
         let mut holds = Self::read(state)?;
         match scope {
             Scope::All => holds.all = Some(entry),
@@ -70,18 +80,19 @@ impl Holds {
         holds.schema = 1;
         store::write_json(&state.holds(), &holds)
     }
-    /// Lifts a hold; returns whether there was one.
+    /// Lifts a hold; returns it, if there was one.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn lift(state: &StateDir, scope: &Scope) -> Result<bool, StoreError> {
+    pub fn lift(state: &StateDir, scope: &Scope) -> Result<Option<HoldEntry>, StoreError> {
+        let _turn = store::lock(&state.holds())?;
         let mut holds = Self::read(state)?;
         let was = match scope {
-            Scope::All => holds.all.take().is_some(),
-            Scope::Repo(repo) => holds.repos.remove(&repo.to_string()).is_some(),
-            Scope::Issue(issue) => holds.issues.remove(&issue.to_string()).is_some(),
+            Scope::All => holds.all.take(),
+            Scope::Repo(repo) => holds.repos.remove(&repo.to_string()),
+            Scope::Issue(issue) => holds.issues.remove(&issue.to_string()),
         };
-        if was {
+        if was.is_some() {
             store::write_json(&state.holds(), &holds)?;
         }
         Ok(was)
@@ -128,8 +139,8 @@ mod tests {
         let again = Holds::read(&state).unwrap();
         let now = at("2026-11-25T00:00:00Z");
         assert_eq!(again.of_issue(&issue, now).unwrap().kind, HoldKind::Cancel);
-        assert!(Holds::lift(&state, &Scope::Issue(issue.clone())).unwrap());
-        assert!(!Holds::lift(&state, &Scope::Issue(issue)).unwrap());
+        assert!(Holds::lift(&state, &Scope::Issue(issue.clone())).unwrap().unwrap().cancel);
+        assert_eq!(Holds::lift(&state, &Scope::Issue(issue)).unwrap(), None);
     }
 
     #[test]

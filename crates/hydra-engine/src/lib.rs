@@ -14,12 +14,14 @@ pub mod lease_owner;
 pub mod ledger;
 mod observe;
 pub mod observer;
+pub mod operator;
 mod order;
 mod outcome;
 mod prompt;
 mod report;
 mod run;
-mod status;
+mod settle;
+pub mod status;
 pub mod stops;
 pub mod store;
 pub mod tally;
@@ -33,6 +35,7 @@ pub use hook::{EffectHook, EffectPoint, NoHook, Proceed};
 pub use observer::{Happening, NoObserver, Observer};
 pub use report::{CycleReport, Failure, Side};
 pub use run::Ended;
+pub use settle::Settled;
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -9,8 +9,8 @@ mod record;
 mod world;
 
 pub(crate) use change::{CHANGES, read_target};
-pub(crate) use issue::rivals;
 pub(crate) use issue::{Look, Looked};
+pub(crate) use issue::{branch_of, rivals};
 pub(crate) use people::People;
 pub(crate) use pin::{PinnedIssue, load as load_pin};
 pub(crate) use record::{render_record, status_marker};

@@ -1,1 +1,11 @@
-//! What is, and why: read-only, without a lease, as versioned values for `--json`. And the operator's commands.
+//! What is, and why: read-only, without a lease, as values for `--json` (fields are only added) and for people.
+
+mod facts;
+mod local;
+mod look;
+mod tell;
+
+pub use facts::*;
+pub use local::{AccountFacts, HoldFacts, LocalFacts, local};
+pub use look::{DayFacts, Overview, SlotFacts, UnseenFacts};
+pub use tell::tell;

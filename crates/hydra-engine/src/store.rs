@@ -84,6 +84,19 @@ fn make_private(folder: &Path) -> Result<(), StoreError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(folder, error))
 }
 
+/// Takes the turn of changing a file, among all processes; given back when dropped, also by a process that dies.
+///
+/// # Errors
+/// When the lock cannot be made or taken.
+pub(crate) fn lock(path: &Path) -> Result<std::fs::File, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = path.with_extension("lock");
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| failed(&path, error))?;
+    file.lock().map_err(|error| failed(&path, error))?;
+    Ok(file)
+}
+
 /// Reads a JSON file; `None` only when it is certainly not there.
 ///
 /// # Errors

@@ -174,7 +174,7 @@ impl Engine {
     }
 
     /// A lease of this very process that it does not remember (its answer was lost) is its own all the same.
-    fn remember_lease(&mut self, seen: &IssueSnapshot) {
+    pub(crate) fn remember_lease(&mut self, seen: &IssueSnapshot) {
         match &seen.lease {
             LeaseRead::Mine(held) => {
                 let generation = held.record.generation;

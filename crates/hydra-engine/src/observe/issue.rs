@@ -208,6 +208,11 @@ fn written_record(shared: &Shared, issue: &IssueView) -> Option<RunRecord> {
     }
 }
 
+/// The work branch of an issue that was read, as far as it can be named.
+pub(crate) fn branch_of(shared: &Shared, issue: &IssueView) -> Option<BranchName> {
+    branch(written_record(shared, issue).as_ref(), issue)
+}
+
 fn branch(record: Option<&RunRecord>, issue: &IssueView) -> Option<BranchName> {
     if let Some(branch) = record.and_then(|record| record.branch.clone()) {
         return Some(branch);

@@ -117,9 +117,16 @@ impl Log {
     fn begin(shared: &Shared, job: &JobId) -> Self {
         use std::os::unix::fs::OpenOptionsExt as _;
         let path = shared.state.log(job);
-        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        // Of several orchestrators that follow one job, one writes its log.
+        let file = file.and_then(|file| match file.try_lock() {
+            Ok(()) => file.set_len(0).map(|()| Some(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        });
         match file {
-            Ok(file) => Self(Some(std::io::BufWriter::new(file))),
+            Ok(None) => Self(None),
+            Ok(Some(file)) => Self(Some(std::io::BufWriter::new(file))),
             Err(error) => {
                 tracing::warn!(%job, %error, "its log cannot be kept");
                 Self(None)
