@@ -24,7 +24,9 @@ fn story(story: Story) -> Result<Scenario, Failure> {
     let value = story.to_possible_value();
     let name = value.as_ref().map_or("", |value| value.get_name());
     let broken = |why: String| Failure::new(Exit::Internal, format!("the story {name}: {why}"));
-    scenario(name).map_err(|error| broken(error.to_string()))?.ok_or_else(|| broken("it is not told anywhere".to_owned()))
+    scenario(name)
+        .map_err(|error| broken(error.to_string()))?
+        .ok_or_else(|| broken("it is not told anywhere".to_owned()))
 }
 
 fn read_script(context: &Context, path: &std::path::Path) -> Result<Script, Failure> {
@@ -47,26 +49,38 @@ async fn show(context: &Context, args: &DemoArgs, scenario: Scenario, script: Op
     let set = stage_set::build(context, &scenario, script, args.runtime).await?;
     if !screen.json {
         screen.line(format!("{}: {}", screen.tint(Tint::Bold, scenario.name), scenario.shows))?;
-        screen.line(screen.tint(Tint::Dim, "GitHub and the model are simulated, on this machine; git, the GitHub adapter and the pipeline are real."))?;
+        screen.line(screen.tint(
+            Tint::Dim,
+            "GitHub and the model are simulated, on this machine; git, the GitHub adapter and the pipeline are real.",
+        ))?;
         if args.runtime == RuntimeChoice::Process {
-            screen.line(screen.tint(Tint::Warn, "Runtime process: the agents are processes of this machine, nothing isolates them."))?;
+            screen.line(screen.tint(
+                Tint::Warn,
+                "Runtime process: the agents are processes of this machine, nothing isolates them.",
+            ))?;
         }
         screen.line("")?;
     }
     let seen = play::play(context, &set, &scenario, args.runtime).await?;
-    let report = ending::look(&set, seen, (scenario.name, scenario.shows), runtime, told).await?;
+    let mut report = tokio::select! {
+        report = ending::look(&set, seen, (scenario.name, scenario.shows), runtime, told) => report?,
+        interrupt = tokio::signal::ctrl_c() => {
+            interrupt.map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
+            return Err(Failure::new(Exit::Interrupted, "the demo was interrupted"));
+        }
+    };
+    report.serving = args.keep.then(|| ending::serving(&set));
     if screen.json {
         screen.json("demo", &report)?;
     } else {
         ending::print(screen, &report)?;
         ending::next(screen, &report)?;
     }
-    if args.keep {
-        // With --json the document goes first; the addresses are for people, on the same stream, after it.
-        ending::addresses(screen, &set)?;
-        tokio::signal::ctrl_c()
-            .await
-            .map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
+    if let Some(serving) = &report.serving {
+        if !screen.json {
+            ending::addresses(screen, serving)?;
+        }
+        tokio::signal::ctrl_c().await.map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
     }
     Ok(if report.is_good() { Exit::Ok } else { Exit::Failed })
 }

@@ -1,9 +1,8 @@
 //! The ending: the pull request, the verdicts, what each stage cost, and what to try next.
 
 use super::{
-    live::cost,
     play::Seen,
-    report::{self, PullReport, Report, VerdictReport},
+    report::{self, PullReport, Report, Serving, VerdictReport},
     stage_set::{self, REPO, StageSet},
 };
 use crate::{
@@ -73,7 +72,8 @@ pub fn print(screen: Screen, report: &Report) -> Result<(), Failure> {
                 screen.line(format!("  {line}"))?;
             }
             let (tint, word) = if pull.tests.green { (Tint::Good, "green") } else { (Tint::Bad, "red") };
-            let tests = format!("{} on a fresh clone of {}: {}", pull.tests.command, short(&pull.head), pull.tests.last_line);
+            let tests =
+                format!("{} on a fresh clone of {}: {}", pull.tests.command, short(&pull.head), pull.tests.last_line);
             screen.line(format!("  tests   {}  {tests}", screen.tint(tint, word)))?;
         }
         None => screen.line(screen.tint(Tint::Bold, "No pull request was opened."))?,
@@ -162,7 +162,8 @@ fn rows(report: &Report) -> Vec<Vec<String>> {
 /// # Errors
 /// When the output cannot be written.
 pub fn next(screen: Screen, report: &Report) -> Result<(), Failure> {
-    let others: Vec<&str> = hydra_sim::model::SCENARIOS.iter().copied().filter(|name| *name != report.scenario).collect();
+    let others: Vec<&str> =
+        hydra_sim::model::SCENARIOS.iter().copied().filter(|name| *name != report.scenario).collect();
     screen.line("")?;
     screen.line(screen.tint(Tint::Bold, "Next"))?;
     screen.line(format!("  another story     hydra demo --scenario {}", others.join("|")))?;
@@ -173,21 +174,30 @@ pub fn next(screen: Screen, report: &Report) -> Result<(), Failure> {
 }
 
 /// The addresses of a stage that is kept.
+#[must_use]
+pub fn serving(set: &StageSet) -> Serving {
+    Serving {
+        github: set.github.base_url().trim_end_matches('/').to_owned(),
+        model: set.model.url(),
+        config: set.folder.path().join("hydra.toml").display().to_string(),
+        clone_url: set.github.clone_url(REPO),
+        token: stage_set::token_of("orchestrator"),
+        issue: format!("{REPO}#{}", set.issue),
+    }
+}
+
+/// Prints them for people.
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn addresses(screen: Screen, set: &StageSet) -> Result<(), Failure> {
-    let base = set.github.base_url().trim_end_matches('/').to_owned();
-    let config = set.folder.path().join("hydra.toml");
+pub fn addresses(screen: Screen, serving: &Serving) -> Result<(), Failure> {
+    let Serving { github, model, config, clone_url, token, issue } = serving;
     screen.line("")?;
     screen.line(screen.tint(Tint::Bold, "Serving until Ctrl-C"))?;
-    screen.line(format!("  GitHub   {base}"))?;
-    screen.line(format!("  model    {}", set.model.url()))?;
-    screen.line(format!("  hydra --config {} status", config.display()))?;
-    screen.line(format!("  hydra --config {} explain {}", config.display(), set.issue))?;
-    screen.line(format!(
-        "  curl -s -H 'Authorization: Bearer {}' {base}/repos/{REPO}/pulls",
-        stage_set::token_of("orchestrator")
-    ))?;
-    screen.line(format!("  git clone {}", set.github.clone_url(REPO)))
+    screen.line(format!("  GitHub   {github}"))?;
+    screen.line(format!("  model    {model}"))?;
+    screen.line(format!("  hydra --config {config} status"))?;
+    screen.line(format!("  hydra --config {config} explain {issue}"))?;
+    screen.line(format!("  curl -s -H 'Authorization: Bearer {token}' {github}/repos/{REPO}/pulls"))?;
+    screen.line(format!("  git clone {clone_url}"))
 }

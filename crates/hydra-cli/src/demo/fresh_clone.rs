@@ -1,5 +1,8 @@
 //! The proof at the end: the pull request's head is cloned afresh over HTTP by the real git, and its own tests run.
-#![expect(clippy::disallowed_methods, reason = "the demo starts git and the cloned repository's tests, and waits for them")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the demo starts git and the cloned repository's tests, and waits for them"
+)]
 
 use super::stage_set::StageSet;
 use crate::{exit::Exit, failure::Failure};
@@ -38,7 +41,8 @@ pub async fn clone_and_test(set: &StageSet, branch: &str, base: &str) -> Result<
     let folder = set.folder.path().join("clone");
     // A second look at the same stage clones again.
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|error| Failure::local("the demo's last clone cannot be removed", &error))?;
+        std::fs::remove_dir_all(&folder)
+            .map_err(|error| Failure::local("the demo's last clone cannot be removed", &error))?;
     }
     let url = set.github.clone_url(set.repo.to_string().as_str());
     let into = folder.to_string_lossy().into_owned();

@@ -62,7 +62,8 @@ pub fn took(from: Timestamp, to: Timestamp) -> String {
 pub fn word(kind: &OutcomeKind) -> String {
     match kind {
         OutcomeKind::Delivered { delivery, .. } => {
-            let (added, removed) = delivery.diff.files.iter().filter_map(|file| file.lines).fold((0, 0), |a, l| (a.0 + l.0, a.1 + l.1));
+            let (added, removed) =
+                delivery.diff.files.iter().filter_map(|file| file.lines).fold((0, 0), |a, l| (a.0 + l.0, a.1 + l.1));
             format!("delivered {} files (+{added} -{removed})", delivery.diff.files.len())
         }
         OutcomeKind::Judged(envelope) => match (&envelope.outcome, &envelope.verdict) {
@@ -83,7 +84,7 @@ impl Observer for Live {
         match happening {
             Happening::StageStarted { key, job, who, .. } => {
                 let who = if who.is_empty() { "the repository's own commands" } else { who };
-                let label = format!("{:<18} {who}", name(key.stage, key.round));
+                let label = format!("{:<26} {who}", name(key.stage, key.round));
                 let Some(bars) = &self.bars else { return self.print(&format!("started  {label}")) };
                 let bar = bars.add(ProgressBar::new_spinner());
                 if let Ok(style) = ProgressStyle::with_template("{spinner}        {prefix} {elapsed} {msg}") {
@@ -104,7 +105,12 @@ impl Observer for Live {
                     bar.finish_and_clear();
                 }
                 let stage = name(key.stage, key.round);
-                self.print(&format!("ended    {stage:<18} {}{}: {}", took(*started_at, *at), cost(&outcome.spend), word(&outcome.kind)));
+                self.print(&format!(
+                    "ended    {stage:<26} {}{}: {}",
+                    took(*started_at, *at),
+                    cost(&outcome.spend),
+                    word(&outcome.kind)
+                ));
             }
             Happening::ActionFailed { action, why, .. } => self.print(&format!("failed   {action}: {why}")),
             Happening::Trouble { what } => self.print(&format!("trouble  {what}")),

@@ -1,6 +1,9 @@
 //! Plays a story: the real pipeline runs on the stage until it rests, watched, and what was seen is kept for the ending.
 
-use super::{live::Live, stage_set::{self, StageSet}};
+use super::{
+    live::Live,
+    stage_set::{self, StageSet},
+};
 use crate::{
     args::RuntimeChoice,
     compose::engine::{Extras, engine},
@@ -98,7 +101,12 @@ pub fn surroundings(context: &Context, set: &StageSet) -> Context {
 ///
 /// # Errors
 /// When the pipeline cannot be set up.
-pub async fn play(context: &Context, set: &StageSet, scenario: &Scenario, runtime: RuntimeChoice) -> Result<Seen, Failure> {
+pub async fn play(
+    context: &Context,
+    set: &StageSet,
+    scenario: &Scenario,
+    runtime: RuntimeChoice,
+) -> Result<Seen, Failure> {
     let there = surroundings(context, set);
     let settings = there.load()?.settings;
     let screen = context.screen;

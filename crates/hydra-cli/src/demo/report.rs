@@ -38,6 +38,26 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// All of it together.
     pub total: Total,
+    /// Where the stage is served until Ctrl-C, with `--keep`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Serving>,
+}
+
+/// Where a kept stage is served.
+#[derive(Debug, Serialize)]
+pub struct Serving {
+    /// The simulated GitHub.
+    pub github: String,
+    /// The scripted model.
+    pub model: String,
+    /// For `hydra --config`.
+    pub config: String,
+    /// For `git clone`.
+    pub clone_url: String,
+    /// The orchestrator's token there; of the demo only, and as public as everything else in it.
+    pub token: &'static str,
+    /// The issue.
+    pub issue: String,
 }
 
 /// The pull request.
@@ -117,7 +137,14 @@ pub struct Total {
 
 /// Gathers it.
 #[must_use]
-pub fn gather(set: &StageSet, seen: Seen, scenario: &str, shows: &str, runtime: &'static str, expected: Option<&'static str>) -> Report {
+pub fn gather(
+    set: &StageSet,
+    seen: Seen,
+    scenario: &str,
+    shows: &str,
+    runtime: &'static str,
+    expected: Option<&'static str>,
+) -> Report {
     let usage = set.model.usage();
     let issue = set.github.issue(REPO, set.issue);
     let labels = issue.map(|issue| issue.labels).unwrap_or_default();
@@ -136,13 +163,9 @@ pub fn gather(set: &StageSet, seen: Seen, scenario: &str, shows: &str, runtime: 
         reasons,
         pull: None,
         verdicts: seen.stages.iter().filter_map(verdict).collect(),
-        total: Total {
-            millis,
-            spend: sum,
-            model_tokens: usage.all.tokens,
-            model_answers: usage.all.answers,
-        },
+        total: Total { millis, spend: sum, model_tokens: usage.all.tokens, model_answers: usage.all.answers },
         stages: seen.stages.iter().map(stage).collect(),
+        serving: None,
     }
 }
 

@@ -18,6 +18,8 @@ pub const REPO: &str = "acme/words";
 pub const PERSON: &str = "ada";
 /// No story of the demo takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(600);
+/// Every answer of the model waits so long, so that a person can follow.
+const PACE: Duration = Duration::from_millis(40);
 const TRIGGER: &str = "ready-to-build";
 const COLUMNS: [&str; 5] = ["Todo", "In Progress", "Needs Input", "Review", "Done"];
 /// Role, login, token: five identities, none of them real.
@@ -59,7 +61,9 @@ pub async fn build(
 ) -> Result<StageSet, Failure> {
     let script = script.unwrap_or_else(|| scenario.script.clone());
     let github = Sim::start(SimConfig::default()).await.map_err(|e| failed("GitHub")(&e))?;
-    let model = ModelSim::start(ModelConfig { script, ..ModelConfig::default() }).await.map_err(|e| failed("model")(&e))?;
+    let model = ModelSim::start(ModelConfig { script, pace: PACE, ..ModelConfig::default() })
+        .await
+        .map_err(|e| failed("model")(&e))?;
     let issue = seed(&github).map_err(|e| failed("GitHub")(&e))?;
     let folder = tempfile::Builder::new()
         .prefix("hydra-demo-")
@@ -81,11 +85,8 @@ impl StageSet {
     /// # Errors
     /// When git refuses.
     pub fn push_to_base(&self, commit: &Commit) -> Result<(), Failure> {
-        let files: Vec<(&str, Option<&str>)> = commit
-            .files
-            .iter()
-            .map(|(path, text)| (path.as_str(), std::str::from_utf8(text).ok()))
-            .collect();
+        let files: Vec<(&str, Option<&str>)> =
+            commit.files.iter().map(|(path, text)| (path.as_str(), std::str::from_utf8(text).ok())).collect();
         self.github.push(REPO, "main", PERSON, commit.message, &files).map_err(|e| failed("GitHub")(&e))?;
         Ok(())
     }
@@ -116,7 +117,8 @@ fn seed(github: &Sim) -> Result<u64, hydra_sim::github::SimError> {
     github.repo(repo)?;
     for (role, login, secret) in IDENTITIES {
         let token = Token::fine_grained(secret, login).allow("metadata", Access::Read).allow("contents", Access::Read);
-        let token = token.allow("pull_requests", Access::Write).allow("issues", Access::Read).allow("statuses", Access::Read);
+        let token =
+            token.allow("pull_requests", Access::Write).allow("issues", Access::Read).allow("statuses", Access::Read);
         github.token(match role {
             "builder" => token.allow("contents", Access::Write),
             "orchestrator" => token
@@ -146,6 +148,7 @@ fn write_configuration(
     scenario: &str,
     runtime: RuntimeChoice,
 ) -> Result<(), Failure> {
+    let _ = context;
     let kind = match runtime {
         RuntimeChoice::Process => "process",
         RuntimeChoice::Docker => "docker",

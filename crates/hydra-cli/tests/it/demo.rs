@@ -1,0 +1,173 @@
+//! `hydra demo` as a person or a program meets it: every story, on a pipe, in well under fifteen seconds.
+
+use crate::harness::Sandbox;
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+fn told(story: &str) -> Value {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["demo", "--json", "--scenario", story]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.all());
+    let document = ran.json();
+    assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"demo".into()));
+    assert_eq!(document["scenario"], story);
+    assert_eq!(document["end"], document["expected"]);
+    // What Hydra counted from the agents' events is what the model says that it handed out.
+    let total = &document["total"];
+    assert_eq!(total["tokens"], total["model_tokens"], "{total}");
+    assert_eq!(total["turns"], total["model_answers"], "{total}");
+    document
+}
+
+fn stages(document: &Value) -> Vec<String> {
+    let stages = document["stages"].as_array().unwrap();
+    let mut names: Vec<String> =
+        stages.iter().map(|stage| format!("{} {}", stage["round"], stage["stage"].as_str().unwrap())).collect();
+    // Reviews run side by side and may end in either order.
+    names.sort();
+    names
+}
+
+#[test]
+fn the_default_story_shows_a_fix_round_and_ends_with_green_tests_on_a_fresh_clone() {
+    let sandbox = Sandbox::new();
+    let begun = Instant::now();
+    let ran = sandbox.run(&["demo"]);
+    assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.all());
+    assert!(ran.out.contains("nothing isolates them"), "{}", ran.out);
+    for line in [
+        "Pull request #2: Limit a slug to a number of words",
+        "  state   ready for a person",
+        "  tests   green",
+        "CRITICAL lib/slug.sh:12",
+        "apply (round 2)",
+        "Next",
+    ] {
+        assert!(ran.out.contains(line), "{line:?} is not in:\n{}", ran.out);
+    }
+    assert!(!ran.out.contains('\u{1b}'), "no colours on a pipe");
+    assert!(!ran.out.contains("github_pat_"), "no credential is shown");
+}
+
+#[test]
+fn the_fix_round_for_programs() {
+    let document = told("fix-round");
+    assert_eq!(
+        stages(&document),
+        [
+            "0 build",
+            "0 code-review",
+            "0 fix",
+            "0 quality",
+            "0 security-review",
+            "1 apply",
+            "1 code-review",
+            "1 quality",
+            "1 security-review"
+        ]
+    );
+    let pull = &document["pull"];
+    assert_eq!((&pull["state"], &pull["tests"]["green"]), (&"ready for a person".into(), &true.into()));
+    let outcomes: Vec<&str> =
+        document["verdicts"].as_array().unwrap().iter().map(|v| v["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "fail").count(), 1, "{outcomes:?}");
+}
+
+#[test]
+fn a_happy_story_needs_one_round() {
+    assert_eq!(stages(&told("happy")), ["0 build", "0 code-review", "0 quality", "0 security-review"]);
+}
+
+#[test]
+fn a_builder_that_asks_opens_no_pull_request() {
+    let document = told("needs-input");
+    assert_eq!(document["pull"], Value::Null);
+    assert!(document["reasons"][0].as_str().unwrap().contains("state-of-the-art"), "{document}");
+}
+
+#[test]
+fn an_account_at_its_limit_is_followed_by_the_next() {
+    let document = told("rate-limited");
+    assert_eq!(stages(&document).iter().filter(|stage| stage.ends_with(" build")).count(), 2);
+    assert_eq!(document["pull"]["state"], "ready for a person");
+}
+
+#[test]
+fn a_budget_is_passed_by_one_response_at_most() {
+    let document = told("over-budget");
+    assert_eq!(document["total"]["turns"], 1, "{document}");
+}
+
+#[test]
+fn a_review_without_any_reading_runs_twice_and_is_handed_over() {
+    let document = told("void-review");
+    let void = document["verdicts"].as_array().unwrap().iter().filter(|v| v["outcome"] == "void").count();
+    assert_eq!((void, &document["pull"]["state"]), (2, &"draft".into()));
+}
+
+#[test]
+fn a_base_that_moves_is_a_conflict_with_a_way_out() {
+    let document = told("conflict");
+    assert!(document["reasons"][0].as_str().unwrap().contains("rebuild:queued"), "{document}");
+}
+
+#[test]
+fn another_script_has_another_outcome_and_a_broken_one_says_where() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "asks.toml",
+        "[[session]]\nstage = \"build\"\n[[session.steps]]\nsay = \"I must ask.\"\n[[session.steps.tools]]\nname = \"Write\"\n\
+         [session.steps.tools.input]\nfile_path = \"{{out}}/rfi.json\"\ncontent = '{\"questions\":[\"How long is long?\"]}'\n\
+         [[session.steps]]\nsay = \"I asked.\"\n",
+    );
+    let ran = sandbox.run(&["demo", "--json", "--script", "asks.toml"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let document = ran.json();
+    assert_eq!((&document["end"], &document["expected"]), (&"needs-input".into(), &Value::Null));
+    assert!(document["reasons"][0].as_str().unwrap().contains("How long is long?"), "{document}");
+
+    sandbox.write("broken.toml", "[[session]]\nstage = \"biuld\"\n");
+    let ran = sandbox.run(&["demo", "--script", "broken.toml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.all());
+    assert!(ran.err.contains("broken.toml") && ran.err.contains("biuld"), "{}", ran.err);
+    let ran = sandbox.run(&["demo", "--script", "absent.toml"]);
+    assert_eq!(ran.code, 7, "{}", ran.all());
+    assert!(ran.err.contains("absent.toml"), "{}", ran.err);
+}
+
+#[test]
+fn a_kept_stage_can_be_looked_at_with_every_other_tool_until_ctrl_c() {
+    let sandbox = Sandbox::new();
+    let mut child =
+        sandbox.command(&["demo", "--json", "--keep", "--scenario", "happy"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.ends_with("}\n") || !text.lines().last().is_some_and(|line| line == "}") {
+        assert!(out.read_line(&mut text).unwrap() > 0, "it ended early: {text}");
+    }
+    let serving = serde_json::from_str::<Value>(&text).unwrap()["serving"].clone();
+    let clone = Command::new("git")
+        .args(["clone", "--quiet", serving["clone_url"].as_str().unwrap(), "there"])
+        .current_dir(sandbox.path("work"))
+        .status()
+        .unwrap();
+    assert!(clone.success() && sandbox.work("there/bin/slug").is_file());
+    let config = serving["config"].as_str().unwrap().to_owned();
+    let show = sandbox.run(&["--config", &config, "config", "check"]);
+    assert_eq!(show.code, 0, "{}", show.all());
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
+        nix::sys::signal::Signal::SIGINT,
+    )
+    .unwrap();
+    assert!(child.wait().unwrap().success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "one document, nothing else");
+    assert!(!std::path::Path::new(&config).exists(), "nothing is left behind");
+}
