@@ -4,7 +4,6 @@
 //! Everything it decides is a function of its arguments.
 
 pub mod agent_event;
-pub mod budget;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod contract_files;
