@@ -13,6 +13,7 @@ pub(crate) mod init;
 mod labels;
 mod logs;
 mod man;
+mod operator;
 mod pause;
 mod poll;
 mod prune;
@@ -29,6 +30,7 @@ use crate::{
     failure::Failure,
 };
 use hydra_core::{IssueKey, RepoName};
+use hydra_engine::{Side, holds::Scope};
 use std::process::ExitCode;
 
 /// Does what the command line asks.
@@ -74,26 +76,33 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
 
 /// The issue that an argument names.
 fn issue(text: &str, settings: &Settings) -> Result<IssueKey, Failure> {
-    issue_key(text, &settings.repos).map_err(|why| Failure::new(Exit::Usage, why))
+    let key = issue_key(text, &settings.repos).map_err(|why| Failure::new(Exit::Usage, why))?;
+    Ok(IssueKey { repo: spelled(key.repo, settings), number: key.number })
 }
 
-/// What a pause is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
-    /// Everything.
-    All,
-    /// A repository.
-    Repo(RepoName),
-    /// An issue.
-    Issue(IssueKey),
+/// What a hold is on: everything, a repository or an issue. Names are spelled as the configuration spells them.
+fn scope(text: Option<&str>, settings: &Settings) -> Result<Scope, Failure> {
+    let Some(text) = text else { return Ok(Scope::All) };
+    match text.parse::<RepoName>() {
+        Ok(repo) => Ok(Scope::Repo(spelled(repo, settings))),
+        Err(_) => issue(text, settings).map(Scope::Issue),
+    }
 }
 
-fn target(text: Option<&str>, settings: &Settings) -> Result<Target, Failure> {
-    match text {
-        None => Ok(Target::All),
-        Some(text) => match text.parse::<RepoName>() {
-            Ok(repo) => Ok(Target::Repo(repo)),
-            Err(_) => issue(text, settings).map(Target::Issue),
-        },
+/// GitHub does not tell `acme/Shop` from `acme/shop`; holds and job names do.
+fn spelled(repo: RepoName, settings: &Settings) -> RepoName {
+    let text = repo.to_string();
+    let known = settings.repos.iter().find(|known| known.to_string().eq_ignore_ascii_case(&text));
+    known.cloned().unwrap_or(repo)
+}
+
+/// The exit code of what could not be seen or done, by who refused: GitHub before the engine before this machine.
+fn worst(sides: impl Iterator<Item = Side>) -> Exit {
+    match sides.min() {
+        None => Exit::Ok,
+        Some(Side::Forge | Side::Git) => Exit::Forge,
+        Some(Side::Runtime) => Exit::Runtime,
+        Some(Side::Machine) => Exit::Local,
+        Some(Side::Hydra) => Exit::Failed,
     }
 }

@@ -60,6 +60,18 @@ impl Failure {
             Self::BrokenPipe => Exit::Ok,
         }
     }
+    /// All of it in one line, for a report of several steps.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Configuration(problems) => problems.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Self::Other(trouble) => match &trouble.help {
+                Some(help) => format!("{} ({help})", trouble.message),
+                None => trouble.message.clone(),
+            },
+            Self::BrokenPipe => "the output cannot be written".to_owned(),
+        }
+    }
     /// Whether nobody reads any more.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
@@ -133,5 +145,21 @@ impl From<AccountsError> for Failure {
             AccountsError::State(_) => Exit::Local,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<hydra_engine::EngineError> for Failure {
+    fn from(error: hydra_engine::EngineError) -> Self {
+        use hydra_engine::EngineError as Error;
+        let (exit, help) = match &error {
+            Error::State(_) => (
+                Exit::Local,
+                "give the folder to the user who runs hydra, or name another with state.dir or --state-dir",
+            ),
+            Error::Runtime(_) => (Exit::Runtime, "`hydra doctor` says more; jobs that run are left alone"),
+            Error::Forge(_) => (Exit::Forge, "`hydra doctor` says more; an outage passes by itself"),
+            Error::Failed { .. } => (Exit::Local, "the message names the file; `hydra doctor` says more"),
+        };
+        Self::new(exit, error.to_string()).help(help)
     }
 }

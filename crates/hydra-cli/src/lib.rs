@@ -13,6 +13,7 @@ pub mod exit;
 pub mod failure;
 pub mod images;
 pub mod output;
+pub mod preflight;
 pub mod secrets;
 
 use clap::Parser;

@@ -1,9 +1,12 @@
 //! What people and programs are shown.
 
+pub mod clean;
 pub mod errors;
 pub mod event;
+pub mod issue;
 pub mod json;
 pub mod log;
 pub mod mask;
+pub mod overview;
 pub mod screen;
 pub mod table;

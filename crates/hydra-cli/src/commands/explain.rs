@@ -1,10 +1,28 @@
-//! `hydra explain ISSUE`: what Hydra sees, what it would do, or why it does nothing.
+//! `hydra explain ISSUE`: what Hydra sees, what it would do, or why it does nothing and what would change that.
 
-use crate::{args::IssueArgs, context::Context, exit::Exit, failure::Failure};
+use super::operator::{clean, engine};
+use crate::{args::IssueArgs, context::Context, exit::Exit, failure::Failure, output::issue};
+use hydra_core::Timestamp;
+use hydra_engine::status::IssueFacts;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    now: Timestamp,
+    #[serde(flatten)]
+    facts: &'a IssueFacts,
+}
 
 pub(super) fn run(context: &Context, args: &IssueArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
     settings.check_complete()?;
-    super::issue(&args.issue, &settings)?;
-    Err(Failure::not_built("explain"))
+    let key = super::issue(&args.issue, &settings)?;
+    let facts = super::block_on(async { Ok::<_, Failure>(engine(context, &settings).await?.explain(&key).await?) })??;
+    let (clean, now) = (clean(&settings), Timestamp::now());
+    if context.screen.json {
+        clean.json(&context.screen, "explain", &Report { now, facts: &facts })?;
+    } else {
+        issue::explain(&context.screen, &clean, &facts, now)?;
+    }
+    Ok(Exit::Ok)
 }

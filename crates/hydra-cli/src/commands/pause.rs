@@ -1,25 +1,79 @@
-//! `hydra pause` and `hydra resume`: holds that last over restarts and need no label.
+//! `hydra pause` and `hydra resume`: holds that last over restarts and need neither GitHub nor a label.
 
+use super::operator::operator;
 use crate::{
     args::{PauseArgs, ResumeArgs},
     config::duration::Duration,
     context::Context,
     exit::Exit,
     failure::Failure,
+    output::issue::time,
 };
 use hydra_core::{SignedDuration, Timestamp};
+use hydra_engine::holds::{HoldEntry, Scope};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Report {
+    scope: String,
+    /// `pause` or `cancel`.
+    hold: &'static str,
+    reason: String,
+    until: Option<Timestamp>,
+}
+
+impl Report {
+    fn of(scope: &Scope, entry: &HoldEntry) -> Self {
+        Self {
+            scope: scope.to_string(),
+            hold: if entry.cancel { "cancel" } else { "pause" },
+            reason: entry.reason.clone(),
+            until: entry.until,
+        }
+    }
+}
 
 pub(super) fn pause(context: &Context, args: &PauseArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    let _target = super::target(args.target.as_deref(), &settings)?;
-    let _until = args.until.as_deref().map(|text| until(text, Timestamp::now())).transpose()?;
-    Err(Failure::not_built("pause"))
+    let scope = super::scope(args.target.as_deref(), &settings)?;
+    let now = Timestamp::now();
+    let until = args.until.as_deref().map(|text| until(text, now)).transpose()?;
+    let entry = HoldEntry { reason: args.reason.clone(), until, set_at: now, cancel: false };
+    let report = Report::of(&scope, &entry);
+    operator(&settings)?.hold(&scope, entry)?;
+    if context.screen.json {
+        context.screen.json("pause", &report)?;
+        return Ok(Exit::Ok);
+    }
+    let until = until
+        .map_or_else(|| format!("until `hydra resume{}`", target(&scope)), |until| format!("until {}", time(until)));
+    context.screen.line(format!("{scope}: nothing new starts {until}. What runs goes on."))?;
+    Ok(Exit::Ok)
 }
 
 pub(super) fn resume(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    let _target = super::target(args.target.as_deref(), &settings)?;
-    Err(Failure::not_built("resume"))
+    let scope = super::scope(args.target.as_deref(), &settings)?;
+    let Some(entry) = operator(&settings)?.lift(&scope)? else {
+        return Err(Failure::new(Exit::Failed, format!("{scope} is not on hold here"))
+            .help("`hydra status` lists the holds of this installation"));
+    };
+    if context.screen.json {
+        context.screen.json("resume", &Report::of(&scope, &entry))?;
+        return Ok(Exit::Ok);
+    }
+    context.screen.line(format!("{scope}: no longer on hold (it was: {})", entry.reason))?;
+    if entry.cancel {
+        context.screen.line("A run that was cancelled stays ended: set the trigger label again to go on.")?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn target(scope: &Scope) -> String {
+    match scope {
+        Scope::All => String::new(),
+        Scope::Repo(_) | Scope::Issue(_) => format!(" {scope}"),
+    }
 }
 
 /// A time, or a length of time from now.

@@ -60,7 +60,7 @@ fn refused(name: &str, error: &ForgeError) -> Check {
 }
 
 /// Whose a token is and what is known of it.
-fn token(
+pub(crate) fn token(
     settings: &Settings,
     role: TokenRole,
     report: &TokenReport,
@@ -170,14 +170,18 @@ async fn repository(settings: &Settings, github: &GitHub, repo: &RepoName) -> Ve
     checks
 }
 
-/// Who must be able to push, and who must not: reviewers that can write code could mend what they judge.
+/// Who must be able to push, and who must not.
 async fn pushing(settings: &Settings, github: &GitHub, role: TokenRole, repo: &RepoName) -> Option<Check> {
+    match github.may_push(role, repo).await {
+        Ok(may) => pushed(settings, role, repo, may),
+        Err(error) => Some(refused(&format!("push {role} {repo}"), &error)),
+    }
+}
+
+/// Whether that is as it must be: reviewers that can write code could mend what they judge.
+pub(crate) fn pushed(settings: &Settings, role: TokenRole, repo: &RepoName, may: bool) -> Option<Check> {
     let name = format!("push {role} {repo}");
     let must = matches!(role, TokenRole::Builder | TokenRole::Orchestrator);
-    let may = match github.may_push(role, repo).await {
-        Ok(may) => may,
-        Err(error) => return Some(refused(&name, &error)),
-    };
     match (must, may) {
         (true, true) => Some(Check::ok(name, "it may, as it must")),
         (true, false) => Some(Check::fail(name, "it may not", "give the token contents: write")),
@@ -196,12 +200,7 @@ async fn board(settings: &Settings, github: &GitHub) -> Check {
         Ok(columns) => columns,
         Err(error) => return refused("board", &error),
     };
-    let wanted = &settings.values.github.columns;
-    let missing: Vec<&str> = [&wanted.in_progress, &wanted.needs_input, &wanted.review, &wanted.done]
-        .into_iter()
-        .filter(|name| !name.is_empty() && !columns.contains(name))
-        .map(String::as_str)
-        .collect();
+    let missing = missing_columns(settings, &columns);
     if missing.is_empty() {
         return Check::ok("board", format!("columns: {}", columns.join(", ")));
     }
@@ -210,4 +209,14 @@ async fn board(settings: &Settings, github: &GitHub) -> Check {
         format!("it has no column {} (it has: {})", missing.join(", "), columns.join(", ")),
         "add them to the board, or name the ones it has in [github.columns]; \"\" leaves a card where it is",
     )
+}
+
+/// The columns that the configuration names and the board lacks.
+pub(crate) fn missing_columns<'s>(settings: &'s Settings, columns: &[String]) -> Vec<&'s str> {
+    let wanted = &settings.values.github.columns;
+    [&wanted.in_progress, &wanted.needs_input, &wanted.review, &wanted.done]
+        .into_iter()
+        .filter(|name| !name.is_empty() && !columns.contains(name))
+        .map(String::as_str)
+        .collect()
 }

@@ -22,3 +22,12 @@ pub fn document<T: Serialize>(kind: &str, body: &T) -> Result<String, Failure> {
     serde_json::to_string_pretty(&Document { schema: SCHEMA, kind, body })
         .map_err(|error| Failure::new(Exit::Internal, format!("{kind} cannot be written as JSON: {error}")))
 }
+
+/// The document as one line, for a stream of them.
+///
+/// # Errors
+/// As [`document`].
+pub fn line<T: Serialize>(kind: &str, body: &T) -> Result<String, Failure> {
+    serde_json::to_string(&Document { schema: SCHEMA, kind, body })
+        .map_err(|error| Failure::new(Exit::Internal, format!("{kind} cannot be written as JSON: {error}")))
+}

@@ -1,7 +1,7 @@
 //! A look at everything, or at one issue, that plans as a cycle does and carries nothing out: no lease, no write at the forge.
 
 use super::{
-    AccountFacts, HoldFacts, IssueFacts, JobFacts,
+    AccountFacts, HoldFacts, IssueFacts, JobFacts, LocalFacts,
     local::{in_force, recalled},
 };
 use crate::{
@@ -15,7 +15,8 @@ use futures_util::{StreamExt as _, stream};
 use hydra_core::{
     IssueKey, Timestamp,
     job::RuntimeStatus,
-    plan::{Budget, IssuePlan, IssueSnapshot},
+    plan::{Budget, IssuePlan, IssueSnapshot, PlanPolicy},
+    ports::AccountView,
 };
 use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
@@ -40,8 +41,8 @@ pub struct Overview {
     pub other_jobs: Vec<JobFacts>,
     /// Slots.
     pub slots: SlotFacts,
-    /// The day's budget.
-    pub day: DayFacts,
+    /// The day's budget; absent when it is not known.
+    pub day: Option<DayFacts>,
     /// Model accounts.
     pub accounts: Vec<AccountFacts>,
     /// Holds that are in force.
@@ -85,6 +86,48 @@ pub struct UnseenFacts {
     pub why: String,
     /// Who refused or did not answer.
     pub side: Side,
+}
+
+impl Overview {
+    /// What this machine alone knows, where the forge cannot be asked.
+    #[must_use]
+    pub fn of_this_machine(
+        instance: &str,
+        policy: &PlanPolicy,
+        accounts: &[AccountView],
+        local: LocalFacts,
+        unseen: UnseenFacts,
+    ) -> Self {
+        let weight = |job: &JobFacts| job.stage.and_then(|stage| policy.weights.get(&stage).copied()).unwrap_or(1);
+        let used = local.jobs.iter().filter(|job| job.state == "running").map(weight).sum();
+        Self {
+            now: local.now,
+            instance: instance.to_owned(),
+            repos: Vec::new(),
+            issues: Vec::new(),
+            other_jobs: local.jobs,
+            slots: SlotFacts { used, total: policy.slots },
+            day: None,
+            accounts: accounts.iter().map(AccountFacts::from).collect(),
+            holds: local.holds,
+            breaker: local.breaker,
+            unseen: vec![unseen],
+        }
+    }
+
+    /// Takes over what became of jobs since it was looked.
+    pub fn refresh(&mut self, local: LocalFacts) {
+        self.now = local.now;
+        self.holds = local.holds;
+        self.breaker = local.breaker;
+        let mut fresh: Vec<JobFacts> = local.jobs;
+        for issue in &mut self.issues {
+            let of_issue = |job: &JobFacts| job.issue.as_ref() == Some(&issue.issue);
+            let (mine, rest) = fresh.into_iter().partition(of_issue);
+            (issue.jobs, fresh) = (mine, rest);
+        }
+        self.other_jobs = fresh;
+    }
 }
 
 impl From<&Failure> for UnseenFacts {
@@ -150,12 +193,12 @@ impl Engine {
             repos: world.listings.keys().map(ToString::to_string).collect(),
             other_jobs: other.map(|job| JobFacts::of(job, &shared.progress(&job.id))).collect(),
             slots: SlotFacts { used: world.slots(&shared, |_| true), total: shared.config.policy.slots },
-            day: DayFacts {
+            day: Some(DayFacts {
                 usd_micros: day.cost.0,
                 limit_usd_micros: usd.map(|usd| usd.0),
                 tokens: day.tokens.total(),
                 limit_tokens: tokens,
-            },
+            }),
             accounts: world.accounts.iter().map(AccountFacts::from).collect(),
             holds: in_force(&world.holds, world.now),
             breaker: self.breaker.hold(world.now).map(|hold| hold.reason),
