@@ -2,7 +2,6 @@
 
 pub mod ending;
 pub mod fresh_clone;
-pub mod live;
 pub mod play;
 pub mod report;
 pub mod stage_set;

@@ -5,6 +5,7 @@ pub mod errors;
 pub mod event;
 pub mod issue;
 pub mod json;
+pub mod live;
 pub mod log;
 pub mod mask;
 pub mod overview;

@@ -62,6 +62,8 @@ pub enum Happening {
         issue: IssueKey,
         /// The reasons, as sentences.
         reasons: Vec<String>,
+        /// Their kinds, in the same order.
+        kinds: Vec<&'static str>,
     },
     /// Something could not be observed.
     Trouble {

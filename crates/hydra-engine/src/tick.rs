@@ -229,7 +229,8 @@ impl Engine {
         texts.hash(&mut hash);
         let reasons = hash.finish();
         if reasons != old.reasons {
-            self.shared.observer.saw(&Happening::ReasonChanged { issue: key.clone(), reasons: texts.clone() });
+            let kinds = plan.reasons.iter().map(Reason::name).collect();
+            self.shared.observer.saw(&Happening::ReasonChanged { issue: key.clone(), reasons: texts.clone(), kinds });
         }
         report.reasons.insert(key.clone(), texts);
         let waits = Waits::of(&plan.reasons);

@@ -1,9 +1,6 @@
 //! Plays a story: the real pipeline runs on the stage until it rests, watched, and what was seen is kept for the ending.
 
-use super::{
-    live::Live,
-    stage_set::{self, StageSet},
-};
+use super::stage_set::{self, StageSet};
 use crate::{
     args::RuntimeChoice,
     compose::engine::{Extras, engine},
@@ -11,6 +8,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
+    output::live::Live,
 };
 use hydra_core::{Timestamp, job::JobKey, plan::JobOutcome};
 use hydra_engine::{

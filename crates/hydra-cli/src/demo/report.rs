@@ -1,10 +1,10 @@
 //! What came of a story, as plain values: for the JSON document, and for the lines that people read.
 
 use super::{
-    live::{took, word},
     play::{Played, Seen},
     stage_set::{REPO, StageSet},
 };
+use crate::output::live::{took, word};
 use hydra_core::{
     label,
     money::{Spend, Tokens, Usd},

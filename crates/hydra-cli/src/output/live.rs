@@ -1,6 +1,7 @@
 //! One live line per stage while the pipeline runs: who, how long, turns, tokens, cost. On a pipe, plain lines.
 
-use hydra_core::{JobId, Stage, Timestamp, money::Spend, plan::OutcomeKind};
+use super::mask::scrub;
+use hydra_core::{JobId, Timestamp, job::JobKey, money::Spend, plan::OutcomeKind};
 use hydra_engine::observer::{Happening, Observer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
@@ -14,31 +15,59 @@ use std::{
 pub struct Live {
     /// Absent on a pipe.
     bars: Option<MultiProgress>,
-    running: Mutex<BTreeMap<JobId, ProgressBar>>,
+    running: Mutex<BTreeMap<JobId, Option<ProgressBar>>>,
     quiet: bool,
+    /// Several issues may be under way: each line names its own, and what an issue waits for is said.
+    issues: bool,
 }
 
 impl Live {
     /// Live lines on a terminal, plain ones elsewhere, none for programs.
     #[must_use]
     pub fn new(terminal: bool, quiet: bool) -> Self {
-        Self { bars: (terminal && !quiet).then(MultiProgress::new), running: Mutex::default(), quiet }
+        Self { bars: (terminal && !quiet).then(MultiProgress::new), running: Mutex::default(), quiet, issues: false }
+    }
+
+    /// Names the issue on each line, and says what issues wait for.
+    #[must_use]
+    pub fn of_issues(mut self) -> Self {
+        self.issues = true;
+        self
+    }
+
+    fn name(&self, key: &JobKey) -> String {
+        let stage =
+            if key.round == 0 { key.stage.to_string() } else { format!("{} (round {})", key.stage, key.round + 1) };
+        if self.issues { format!("{}  {stage:<26}", key.issue) } else { format!("{stage:<26}") }
+    }
+
+    /// A line of its own while the job runs.
+    fn begin(&self, word: &str, label: &str) -> Option<ProgressBar> {
+        let Some(bars) = &self.bars else {
+            self.print(&format!("{word:<8} {label}"));
+            return None;
+        };
+        let bar = bars.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("{spinner}        {prefix} {elapsed} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(label.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Some(bar)
     }
 
     fn print(&self, line: &str) {
         if self.quiet {
             return;
         }
+        // Reasons and errors hold texts of others: no control character of theirs reaches a terminal.
+        let line: String = scrub(line).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         match &self.bars {
             // A terminal that refuses a line is no reason to end the pipeline.
             Some(bars) => drop(bars.println(line)),
             None => drop(writeln!(std::io::stdout().lock(), "{line}")),
         }
     }
-}
-
-fn name(stage: Stage, round: u32) -> String {
-    if round == 0 { stage.to_string() } else { format!("{stage} (round {})", round + 1) }
 }
 
 /// `3 turns, 1,204 tokens, $0.0123`; nothing for what costs nothing.
@@ -78,42 +107,43 @@ pub fn word(kind: &OutcomeKind) -> String {
     }
 }
 
+/// Reasons that say nothing new beside the lines of the stages.
+const IN_PASSING: [&str; 2] = ["running", "working"];
+
 impl Observer for Live {
     fn saw(&self, happening: &Happening) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         match happening {
             Happening::StageStarted { key, job, who, .. } => {
                 let who = if who.is_empty() { "the repository's own commands" } else { who };
-                let label = format!("{:<26} {who}", name(key.stage, key.round));
-                let Some(bars) = &self.bars else { return self.print(&format!("started  {label}")) };
-                let bar = bars.add(ProgressBar::new_spinner());
-                if let Ok(style) = ProgressStyle::with_template("{spinner}        {prefix} {elapsed} {msg}") {
-                    bar.set_style(style);
-                }
-                bar.set_prefix(label);
-                bar.enable_steady_tick(Duration::from_millis(120));
+                let bar = self.begin("started", &format!("{} {who}", self.name(key)));
                 running.insert(job.clone(), bar);
             }
             Happening::StageProgress { key, progress } => {
-                if let Some(bar) = running.get(&key.id()) {
+                // A job that an earlier process started is followed from here on.
+                let bar = running.entry(key.id()).or_insert_with(|| self.begin("goes on", &self.name(key)));
+                if let Some(bar) = bar {
                     let cost = cost(&progress.spend);
                     bar.set_message(format!("{}  {}", cost.trim_start_matches(", "), progress.doing));
                 }
             }
             Happening::StageEnded { key, started_at, at, outcome } => {
-                if let Some(bar) = running.remove(&key.id()) {
+                if let Some(bar) = running.remove(&key.id()).flatten() {
                     bar.finish_and_clear();
                 }
-                let stage = name(key.stage, key.round);
-                self.print(&format!(
-                    "ended    {stage:<26} {}{}: {}",
-                    took(*started_at, *at),
-                    cost(&outcome.spend),
-                    word(&outcome.kind)
-                ));
+                let (took, cost) = (took(*started_at, *at), cost(&outcome.spend));
+                self.print(&format!("ended    {} {took}{cost}: {}", self.name(key), word(&outcome.kind)));
+            }
+            Happening::ActionFailed { issue, action, why } if self.issues => {
+                self.print(&format!("failed   {issue}  {action}: {why}"));
             }
             Happening::ActionFailed { action, why, .. } => self.print(&format!("failed   {action}: {why}")),
             Happening::Trouble { what } => self.print(&format!("trouble  {what}")),
+            Happening::ReasonChanged { issue, reasons, kinds } if self.issues => {
+                for (reason, _) in reasons.iter().zip(kinds).filter(|(_, kind)| !IN_PASSING.contains(kind)) {
+                    self.print(&format!("now      {issue}  {reason}"));
+                }
+            }
             Happening::ActionDone { .. } | Happening::ReasonChanged { .. } => {}
         }
     }
