@@ -18,6 +18,7 @@ mod pause;
 mod poll;
 mod prune;
 mod render;
+mod signals;
 mod status;
 mod stop;
 mod supervise;

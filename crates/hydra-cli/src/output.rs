@@ -3,6 +3,7 @@
 pub mod clean;
 pub mod errors;
 pub mod event;
+pub mod happenings;
 pub mod issue;
 pub mod json;
 pub mod live;

@@ -34,7 +34,7 @@ pub use engine::{Engine, EngineError};
 pub use hook::{EffectHook, EffectPoint, NoHook, Proceed};
 pub use observer::{Happening, NoObserver, Observer};
 pub use report::{CycleReport, Failure, Side};
-pub use run::Ended;
+pub use run::{Driven, Ended};
 pub use settle::Settled;
 
 /// Lower-case hexadecimal.

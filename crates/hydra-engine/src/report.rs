@@ -5,7 +5,7 @@ use hydra_core::{
     ports::{AccountsError, ForgeError, RuntimeError, WorkspaceError},
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one cycle saw and did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub struct CycleReport {
     pub failures: Vec<Failure>,
     /// Why nothing more happens, for each issue that was looked at.
     pub reasons: BTreeMap<IssueKey, Vec<String>>,
+    /// Of these, the ones where a person must act or attempts are used up.
+    pub handed_over: BTreeSet<IssueKey>,
     /// When to look again at the latest, without any event; none: only events matter.
     pub next_wake: Option<Timestamp>,
     /// Issues whose pipelines this process drives and that do not rest yet.

@@ -1,13 +1,18 @@
 //! The loop around the cycle: until everything rests (`poll`), or for ever (`supervise`).
 
 use crate::{
-    engine::Engine,
-    report::CycleReport,
+    engine::{Engine, EngineError},
+    report::{CycleReport, Failure},
     stops::{Halt, StopNote},
     watch,
 };
-use hydra_core::{JobId, Timestamp, job::RuntimeStatus, plan::StopReason, ports::Selector};
-use std::{collections::BTreeSet, future::Future, pin::pin, time::Duration};
+use hydra_core::{IssueKey, JobId, Timestamp, job::RuntimeStatus, plan::StopReason, ports::Selector};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    pin::pin,
+    time::Duration,
+};
 
 /// How a loop ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +25,40 @@ pub struct Ended {
     pub writes: usize,
     /// The last cycle's report.
     pub last: CycleReport,
+    /// What was seen and done of each issue; only where the loop ends by itself, so that it does not grow for ever.
+    pub issues: BTreeMap<IssueKey, Driven>,
+}
+
+/// What a loop saw and did of one issue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Driven {
+    /// Actions that were carried out.
+    pub actions: usize,
+    /// Why nothing more happens, as it was last seen.
+    pub reasons: Vec<String>,
+    /// A person must act, or attempts are used up.
+    pub handed_over: bool,
+    /// What could not be seen or done when it was last looked at.
+    pub failure: Option<Failure>,
+}
+
+impl Ended {
+    fn take(&mut self, report: &CycleReport) {
+        for (key, reasons) in &report.reasons {
+            let driven = self.issues.entry(key.clone()).or_default();
+            driven.reasons.clone_from(reasons);
+            driven.handed_over = report.handed_over.contains(key);
+            driven.failure = None;
+        }
+        for failure in &report.failures {
+            if let Some(key) = &failure.issue {
+                self.issues.entry(key.clone()).or_default().failure = Some(failure.clone());
+            }
+        }
+        for (key, _) in &report.actions {
+            self.issues.entry(key.clone()).or_default().actions += 1;
+        }
+    }
 }
 
 impl Engine {
@@ -36,13 +75,17 @@ impl Engine {
 
     async fn run(&mut self, stop: impl Future<Output = ()>, until_rest: bool) -> Ended {
         let mut stop = pin!(stop);
-        let mut ended = Ended { cycles: 0, actions: 0, writes: 0, last: CycleReport::default() };
+        let mut ended =
+            Ended { cycles: 0, actions: 0, writes: 0, last: CycleReport::default(), issues: BTreeMap::new() };
         loop {
             // A cycle is never cut: an effect that was begun is finished, and what it did is known.
             let report = self.cycle().await;
             ended.cycles += 1;
             ended.actions += report.actions.len();
             ended.writes += report.writes;
+            if until_rest {
+                ended.take(&report);
+            }
             let rests = report.busy.is_empty() && report.actions.is_empty();
             let (died, wake) = (report.died, report.next_wake);
             ended.last = report;
@@ -76,6 +119,16 @@ impl Engine {
     /// Wakes the loop: something outside happened (a webhook, an operator's command).
     pub fn wake(&self) {
         self.shared.wake.notify_one();
+    }
+
+    /// The running jobs of this installation.
+    ///
+    /// # Errors
+    /// When the runtime does not answer.
+    pub async fn running_jobs(&self) -> Result<Vec<JobId>, EngineError> {
+        let jobs = self.shared.ports.runtime.list(&Selector::Mine).await;
+        let jobs = jobs.map_err(|error| EngineError::Runtime(error.to_string()))?;
+        Ok(jobs.into_iter().filter(|job| matches!(job.status, RuntimeStatus::Running)).map(|job| job.id).collect())
     }
 
     /// Stops every running job of this installation, the reason kept first. Returns those that could not be stopped, with why.

@@ -233,6 +233,9 @@ impl Engine {
             self.shared.observer.saw(&Happening::ReasonChanged { issue: key.clone(), reasons: texts.clone(), kinds });
         }
         report.reasons.insert(key.clone(), texts);
+        if plan.reasons.iter().any(|reason| matches!(reason, Reason::NeedsInput { .. } | Reason::Maxed { .. })) {
+            report.handed_over.insert(key.clone());
+        }
         let waits = Waits::of(&plan.reasons);
         let mut memory = Memory {
             print,

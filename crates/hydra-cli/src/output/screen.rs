@@ -74,6 +74,13 @@ impl Screen {
         self.line(super::json::document(kind, body)?)
     }
 
+    /// Says on standard error what is not wrong, and should be known. It never ends the work.
+    pub fn warn(&self, text: &str) {
+        let line = super::mask::scrub(text);
+        let word = if self.color_on_stderr { "\u{1b}[1;33mwarning\u{1b}[0m" } else { "warning" };
+        let _ = writeln!(std::io::stderr().lock(), "{word}: {line}");
+    }
+
     /// The text in a colour, where there are colours.
     #[must_use]
     pub fn tint(&self, tint: Tint, text: &str) -> String {
