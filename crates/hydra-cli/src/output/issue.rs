@@ -61,9 +61,11 @@ pub fn explain(screen: &Screen, clean: &Clean, facts: &IssueFacts, now: Timestam
             screen.line(format!("  {}", clean.line(&action.text)))?;
         }
     }
-    screen.line("")?;
-    let title = if facts.next.is_empty() { "Why it does nothing" } else { "Then" };
-    screen.line(screen.tint(Tint::Bold, title))?;
+    if !facts.reasons.is_empty() {
+        let title = if facts.next.is_empty() { "Why it does nothing" } else { "Why not more" };
+        screen.line("")?;
+        screen.line(screen.tint(Tint::Bold, title))?;
+    }
     reasons(screen, clean, facts)?;
     if let Some(wake) = facts.wake {
         screen.line(format!("  It looks again by itself at {}.", time(wake)))?;

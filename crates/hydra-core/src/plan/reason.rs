@@ -136,9 +136,9 @@ impl fmt::Display for Reason {
             Self::NoTrigger { label } => write!(f, "the label `{label}` is not set; set it to start"),
             Self::Closed => f.write_str("the issue is closed; open it again to go on"),
             Self::Archived => f.write_str("the repository is archived and refuses every write"),
-            Self::Leased { owner, until } => write!(f, "another orchestrator ({owner}) holds the lease until {until}"),
-            Self::Running { stage, since, doing } if doing.is_empty() => write!(f, "{stage} runs since {since}"),
-            Self::Running { stage, since, doing } => write!(f, "{stage} runs since {since}: {doing}"),
+            Self::Leased { owner, until } => write!(f, "another orchestrator ({owner}) holds the lease until {until:.0}"),
+            Self::Running { stage, since, doing } if doing.is_empty() => write!(f, "{stage} runs since {since:.0}"),
+            Self::Running { stage, since, doing } => write!(f, "{stage} runs since {since:.0}: {doing}"),
             Self::Rival { change, issue } => {
                 write!(
                     f,
@@ -146,16 +146,16 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Dependency { what } => write!(f, "it depends on {what}, which is not closed"),
-            Self::Held { scope, reason, until: Some(until) } => write!(f, "{scope} is on hold until {until}: {reason}"),
+            Self::Held { scope, reason, until: Some(until) } => write!(f, "{scope} is on hold until {until:.0}: {reason}"),
             Self::Held { scope, reason, until: None } => {
                 write!(f, "{scope} is on hold: {reason}; `hydra resume` lifts it")
             }
             Self::NoSlot { stage, used, total } => write!(f, "no slot for {stage}: {used} of {total} are in use"),
             Self::NoAccount { until: Some(until), why } => {
-                write!(f, "every model account is set aside ({why}); the first is back at {until}")
+                write!(f, "every model account is set aside ({why}); the first is back at {until:.0}")
             }
             Self::NoAccount { until: None, why } => write!(f, "no model account can be used: {why}"),
-            Self::BackOff { due, attempt, error } => write!(f, "attempt {attempt} is due at {due}, after: {error}"),
+            Self::BackOff { due, attempt, error } => write!(f, "attempt {attempt} is due at {due:.0}, after: {error}"),
             Self::DayBudget { limit } => {
                 write!(f, "the budget of the day ({limit}) is spent; it begins anew at 00:00 UTC")
             }

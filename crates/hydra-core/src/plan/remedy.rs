@@ -40,19 +40,19 @@ impl Reason {
             Self::Closed => "open the issue again".to_owned(),
             Self::Archived => "unarchive the repository".to_owned(),
             Self::Leased { until, .. } => {
-                format!("wait: the holder goes on with it; if it is dead, the lease lapses at {until}")
+                format!("wait: the holder goes on with it; if it is dead, the lease lapses at {until:.0}")
             }
             Self::Running { .. } => "wait for its end; `hydra cancel` stops it".to_owned(),
             Self::Rival { issue, .. } => format!("close issue #{issue}, or name another change in this one"),
             Self::Dependency { .. } => "finish and close what it depends on".to_owned(),
-            Self::Held { until: Some(until), .. } => format!("wait until {until}, or `hydra resume`"),
+            Self::Held { until: Some(until), .. } => format!("wait until {until:.0}, or `hydra resume`"),
             Self::Held { until: None, .. } => "`hydra resume` with the same scope".to_owned(),
             Self::NoSlot { .. } => "wait until a job ends, or raise slots.total in hydra.toml".to_owned(),
             Self::NoAccount { until: Some(until), .. } => {
-                format!("wait until {until}, or add an account to secrets/credentials.json")
+                format!("wait until {until:.0}, or add an account to secrets/credentials.json")
             }
             Self::NoAccount { until: None, .. } => "add an account to secrets/credentials.json".to_owned(),
-            Self::BackOff { due, .. } => format!("wait until {due}; it is tried again by itself"),
+            Self::BackOff { due, .. } => format!("wait until {due:.0}; it is tried again by itself"),
             Self::DayBudget { .. } => "wait for the next day (UTC), or raise [budget] in hydra.toml".to_owned(),
             Self::MergeUnknown => "wait: GitHub is asked again".to_owned(),
             Self::NeedsInput { .. } => {

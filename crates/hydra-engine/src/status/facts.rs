@@ -388,11 +388,17 @@ impl IssueFacts {
             column: seen.column.clone(),
             spend: record.map(RunRecord::spend).unwrap_or_default().into(),
             next: plan.actions.iter().map(NextFacts::from).collect(),
-            reasons: plan.reasons.iter().map(ReasonFacts::from).collect(),
+            reasons: plan.reasons.iter().filter(|reason| !is_planned(reason, plan)).map(ReasonFacts::from).collect(),
             wake: plan.wake,
             rests: plan.rests,
         }
     }
+}
+
+/// The plan counts what it is about to start among what runs; a look starts nothing.
+fn is_planned(reason: &Reason, plan: &IssuePlan) -> bool {
+    let Reason::Running { stage, .. } = reason else { return false };
+    plan.actions.iter().any(|action| matches!(action, Action::StartJob(order) if order.key.stage == *stage))
 }
 
 fn triggered(seen: &IssueSnapshot, trigger: &str) -> Option<TriggerFacts> {

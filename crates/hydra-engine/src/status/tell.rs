@@ -16,7 +16,7 @@ pub fn tell(action: &Action) -> String {
         Action::StartJob(order) => start(order),
         Action::StopJob { job, why } => format!("stop {job} ({why})"),
         Action::RemoveJob { job } => format!("remove {job}, whose results are kept"),
-        Action::SetAside { account, until, why } => format!("set the account {account} aside until {until}: {why}"),
+        Action::SetAside { account, until, why } => format!("set the account {account} aside until {until:.0}: {why}"),
         Action::Push { branch, to: Some(to), role, .. } => format!("push {} to {branch} as {role}", short(to)),
         Action::Push { branch, to: None, role, .. } => format!("delete {branch} as {role}"),
         Action::Write { role, write } => format!("{} as {role}", self::write(write)),
@@ -50,7 +50,9 @@ fn write(write: &ForgeWrite) -> String {
             let signed = |sign: &'static str, names: &[String]| {
                 names.iter().map(|name| format!("{sign}{name}")).collect::<Vec<_>>().join(" ")
             };
-            format!("labels of #{}: {} {}", number.0, signed("+", add), signed("-", remove)).trim_end().to_owned()
+            format!("change the labels of #{}: {} {}", number.0, signed("+", add), signed("-", remove))
+                .trim_end()
+                .to_owned()
         }
         ForgeWrite::Comment { number, marker, .. } => {
             format!("write the comment `{}` on #{}", marker.purpose, number.0)
@@ -68,7 +70,7 @@ fn write(write: &ForgeWrite) -> String {
                 StatusState::Failure => "failure",
                 StatusState::Error => "error",
             };
-            format!("status {context} of {}: {state}, {description}", short(commit))
+            format!("set the status {context} of {}: {state}, {description}", short(commit))
         }
         ForgeWrite::MarkReady { number, .. } => format!("take pull request #{number} out of draft"),
         ForgeWrite::ResolveThread { number, .. } => format!("resolve a thread of pull request #{number}"),
