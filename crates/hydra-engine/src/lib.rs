@@ -18,6 +18,7 @@ pub mod operator;
 mod order;
 mod outcome;
 mod prompt;
+pub mod prune;
 mod report;
 mod run;
 mod settle;

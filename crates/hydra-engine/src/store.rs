@@ -32,7 +32,7 @@ impl StateDir {
     /// # Errors
     /// When a folder cannot be made.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        for folder in ["pins", "orders", "stops", "logs"] {
+        for folder in ["pins", "orders", "stops", "logs", "by-hand"] {
             make_private(&root.join(folder))?;
         }
         Ok(Self { root: root.to_owned() })
@@ -56,6 +56,11 @@ impl StateDir {
     #[must_use]
     pub fn stop(&self, job: &hydra_core::JobId) -> PathBuf {
         self.root.join("stops").join(format!("{job}.json"))
+    }
+    /// Which process waits for a job that was started by hand.
+    #[must_use]
+    pub fn by_hand(&self, job: &hydra_core::JobId) -> PathBuf {
+        self.root.join("by-hand").join(format!("{job}.json"))
     }
     /// A job's redacted event log.
     #[must_use]

@@ -2,20 +2,33 @@
 
 use crate::error::disk;
 use hydra_core::ports::WorkspaceError;
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Removes what nobody touched for `untouched`; how many files and folders that were.
 pub(crate) fn sweep(state: &Path, untouched: Duration) -> Result<usize, WorkspaceError> {
+    let stale = stale(state, untouched)?;
+    for path in &stale {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.map_err(|error| disk(path, &error))?;
+    }
+    Ok(stale.len())
+}
+
+/// What [`sweep`] would remove.
+pub(crate) fn stale(state: &Path, untouched: Duration) -> Result<Vec<PathBuf>, WorkspaceError> {
     let at = |path: &Path| {
         let path = path.to_owned();
         move |error: io::Error| disk(&path, &error)
     };
     let quarantine = state.join("quarantine");
-    let mut removed = 0;
+    let mut stale = Vec::new();
     for path in entries(&quarantine).map_err(at(&quarantine))? {
         if old(&path, untouched).map_err(at(&path))? {
-            std::fs::remove_dir_all(&path).map_err(at(&path))?;
-            removed += 1;
+            stale.push(path);
         }
     }
     let bundles = state.join("bundles");
@@ -23,13 +36,12 @@ pub(crate) fn sweep(state: &Path, untouched: Duration) -> Result<usize, Workspac
         for repo in entries(&owner).map_err(at(&owner))? {
             for file in entries(&repo).map_err(at(&repo))? {
                 if old(&file, untouched).map_err(at(&file))? {
-                    std::fs::remove_file(&file).map_err(at(&file))?;
-                    removed += 1;
+                    stale.push(file);
                 }
             }
         }
     }
-    Ok(removed)
+    Ok(stale)
 }
 
 /// What lies in a folder; nothing, where the folder is not there.

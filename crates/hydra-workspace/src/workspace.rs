@@ -47,6 +47,14 @@ impl GitWorkspace {
         crate::sweep::sweep(&self.state, untouched)
     }
 
+    /// What [`GitWorkspace::sweep`] would remove.
+    ///
+    /// # Errors
+    /// When the state folder cannot be read.
+    pub fn stale(&self, untouched: std::time::Duration) -> Result<Vec<PathBuf>, WorkspaceError> {
+        crate::sweep::stale(&self.state, untouched)
+    }
+
     async fn mirror<'a>(&'a self, repo: &'a RepoName) -> Result<Mirror<'a>, WorkspaceError> {
         Mirror::open(&self.git, self.remotes.as_ref(), &self.state, repo).await
     }
