@@ -10,6 +10,9 @@ mod follow;
 mod launch;
 mod probe;
 mod stop;
+mod sweep;
+
+pub use sweep::sweep;
 
 use crate::{
     check,

@@ -1,9 +1,74 @@
-//! `hydra prune`: what nobody owns.
+//! `hydra prune`: jobs, their volumes, and leftovers of the state folder that nobody owns. What cannot be seen is kept.
 
-use crate::{args::PruneArgs, context::Context, exit::Exit, failure::Failure};
+use super::operator::{clean, engine};
+use crate::{
+    args::PruneArgs,
+    compose,
+    config::Settings,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    output::{clean::Clean, table::aligned},
+};
+use hydra_engine::prune::{Pruned, PrunedJob};
+use serde::Serialize;
+use std::time::Duration;
 
-pub(super) fn run(context: &Context, _args: &PruneArgs) -> Result<Exit, Failure> {
+/// Bundles and quarantines that nobody touched for so long; they are made again when they are needed.
+const UNTOUCHED: Duration = Duration::from_secs(86_400);
+
+#[derive(Serialize)]
+struct Report<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    pruned: &'a Pruned,
+}
+
+pub(super) fn run(context: &Context, args: &PruneArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
     settings.check_complete()?;
-    Err(Failure::not_built("prune"))
+    let pruned = super::block_on(async {
+        let mut pruned = engine(context, &settings).await?.prune(args.dry_run).await?;
+        pruned.files.extend(files(&settings, args.dry_run)?);
+        Ok::<_, Failure>(pruned)
+    })??;
+    let clean = clean(&settings);
+    if context.screen.json {
+        clean.json(&context.screen, "prune", &Report { dry_run: args.dry_run, pruned: &pruned })?;
+    } else {
+        show(context, &clean, args.dry_run, &pruned)?;
+    }
+    Ok(super::worst(pruned.failures.iter().map(|failure| failure.side)))
+}
+
+/// Git's leftovers, and job folders that were half made or half removed.
+fn files(settings: &Settings, dry_run: bool) -> Result<Vec<String>, Failure> {
+    let workspace = compose::workspace(settings)?;
+    let mut stale = workspace.stale(UNTOUCHED)?;
+    if !dry_run {
+        workspace.sweep(UNTOUCHED)?;
+    }
+    stale.extend(hydra_runtime::process::sweep(&settings.state_dir, UNTOUCHED, dry_run)?);
+    let relative =
+        |path: &std::path::PathBuf| path.strip_prefix(&settings.state_dir).unwrap_or(path).display().to_string();
+    Ok(stale.iter().map(relative).collect())
+}
+
+fn show(context: &Context, clean: &Clean, dry_run: bool, pruned: &Pruned) -> Result<(), Failure> {
+    let screen = &context.screen;
+    let word = if dry_run { "would remove" } else { "removed" };
+    let row = |word: &str, job: &PrunedJob| vec![word.to_owned(), job.job.to_string(), clean.line(&job.why)];
+    let mut rows: Vec<Vec<String>> = pruned.jobs.iter().map(|job| row(word, job)).collect();
+    rows.extend(pruned.files.iter().map(|file| vec![word.to_owned(), file.clone()]));
+    rows.extend(pruned.kept.iter().map(|job| row("kept", job)));
+    for line in aligned(&rows) {
+        screen.line(line)?;
+    }
+    for failure in &pruned.failures {
+        screen
+            .line(clean.line(&format!("kept, for it cannot be seen or removed: {}: {}", failure.what, failure.why)))?;
+    }
+    let (jobs, files) = (pruned.jobs.len(), pruned.files.len());
+    let dry = if dry_run { " (dry run)" } else { "" };
+    screen.line(format!("{jobs} jobs and {files} files {word}{dry}, {} jobs kept", pruned.kept.len()))
 }
