@@ -22,8 +22,10 @@ use world::World;
 /// What a job of the fake does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Play {
-    /// Its output, all of it at once when it starts.
+    /// Its output, all of it at once when it starts, unless it has a pace.
     pub lines: Vec<LogLine>,
+    /// Time before each line. A job with a pace that is stopped leaves `events.jsonl` with what it said until then, and nothing else.
+    pub pace: Duration,
     /// What lies in `/out` when it has ended.
     pub out: BTreeMap<String, Vec<u8>>,
     /// Links that lie in `/out` as well.
@@ -40,6 +42,7 @@ impl Play {
     pub fn exits(code: i64) -> Self {
         Self {
             lines: Vec::new(),
+            pace: Duration::ZERO,
             out: BTreeMap::new(),
             links: BTreeSet::new(),
             end: End::Exits(code),

@@ -40,6 +40,7 @@ struct Job {
     /// The specification as it prints, secrets masked by their type.
     spec: String,
     play: Play,
+    ended_at: Option<Timestamp>,
 }
 
 fn error(kind: RuntimeErrorKind, message: impl Into<String>) -> RuntimeError {
@@ -66,6 +67,7 @@ impl State {
                     End::Vanishes(why) => RuntimeStatus::Lost { why: why.clone() },
                     End::Runs | End::RunsDeaf => continue,
                 };
+                job.ended_at = Some(at);
             }
         }
     }
@@ -84,6 +86,25 @@ impl Job {
                 Some(self.observed.created_at.checked_add(self.play.after).unwrap_or(Timestamp::MAX))
             }
             End::Runs | End::RunsDeaf => None,
+        }
+    }
+    /// When it says a line of its output.
+    fn says(&self, line: usize) -> Timestamp {
+        let count = u32::try_from(line).unwrap_or(u32::MAX).saturating_add(1);
+        self.observed.created_at.checked_add(self.play.pace.saturating_mul(count)).unwrap_or(Timestamp::MAX)
+    }
+    /// How many lines it has said, once it has ended or as its pace allows.
+    fn said(&self) -> usize {
+        let until = self.ended_at.unwrap_or(Timestamp::MAX);
+        (0..self.play.lines.len()).take_while(|line| self.says(*line) <= until).count()
+    }
+    /// Somebody ended it.
+    fn cut(&mut self, status: RuntimeStatus, now: Timestamp) {
+        self.observed.status = status;
+        self.ended_at = Some(now);
+        if !self.play.pace.is_zero() {
+            let said: Vec<&str> = self.play.lines.iter().take(self.said()).map(|line| line.text.as_str()).collect();
+            self.play.out = BTreeMap::from([("events.jsonl".to_owned(), said.join("\n").into_bytes())]);
         }
     }
 }
@@ -132,7 +153,7 @@ impl World {
             status: RuntimeStatus::Running,
         };
         state.started.push(id.clone());
-        state.jobs.insert(id, Job { observed, spec: printed, play: (self.play)(spec) });
+        state.jobs.insert(id, Job { observed, spec: printed, play: (self.play)(spec), ended_at: None });
         Ok(Started::New)
     }
 
@@ -150,23 +171,41 @@ impl World {
         world: &Arc<Self>,
         job: &JobId,
     ) -> Result<BoxStream<'static, Result<LogLine, RuntimeError>>, RuntimeError> {
-        let lines = world.now()?.jobs.get(job).ok_or_else(|| missing(job))?.play.lines.clone();
+        let play = world.now()?.jobs.get(job).ok_or_else(|| missing(job))?.play.clone();
         let (world, job) = (Arc::clone(world), job.clone());
-        let rest = stream::once(async move { world.ended(&job).await })
-            .filter_map(|ended| async { ended.err().map(Err::<LogLine, _>) });
-        Ok(stream::iter(lines.into_iter().map(Ok)).chain(rest).boxed())
+        if play.pace.is_zero() {
+            let rest = stream::once(async move { world.ended(&job, None).await })
+                .filter_map(|ended| async { ended.err().map(Err::<LogLine, _>) });
+            return Ok(stream::iter(play.lines.into_iter().map(Ok)).chain(rest).boxed());
+        }
+        let lines = stream::unfold(0, move |told| {
+            let (world, job, line) = (Arc::clone(&world), job.clone(), play.lines.get(told).cloned());
+            async move {
+                let due = world.lock().jobs.get(&job).map(|job| job.says(told));
+                let ended = world.ended(&job, line.as_ref().and(due)).await;
+                let said = world.lock().jobs.get(&job).is_some_and(|job| job.said() > told);
+                match (ended, line) {
+                    (Err(error), _) => Some((Err(error), usize::MAX)),
+                    (Ok(()), Some(line)) if said => Some((Ok(line), told + 1)),
+                    (Ok(()), _) => None,
+                }
+            }
+        });
+        Ok(lines.boxed())
     }
 
-    /// Waits until the job has ended, by its own time or because someone ended it.
-    async fn ended(&self, job: &JobId) -> Result<(), RuntimeError> {
+    /// Waits until the job has ended, by its own time or because someone ended it; until `due` at most.
+    async fn ended(&self, job: &JobId, due: Option<Timestamp>) -> Result<(), RuntimeError> {
         loop {
             let wait = {
                 let state = self.now()?;
                 let found = state.jobs.get(job).ok_or_else(|| missing(job))?;
-                if found.observed.status != RuntimeStatus::Running {
+                let now = self.clock.now();
+                if found.observed.status != RuntimeStatus::Running || due.is_some_and(|due| due <= now) {
                     return Ok(());
                 }
-                let left = found.ends_at().map(|at| at.duration_since(self.clock.now()));
+                let until = found.ends_at().into_iter().chain(due).min();
+                let left = until.map(|at| at.duration_since(now));
                 left.map(|left| Duration::try_from(left).unwrap_or_default())
             };
             let mut registered = false;
@@ -220,7 +259,8 @@ impl World {
         if found.play.end == End::RunsDeaf {
             return Ok(false);
         }
-        found.observed.status = exited(130, self.clock.now());
+        let now = self.clock.now();
+        found.cut(exited(130, now), now);
         state.wake();
         Ok(true)
     }
@@ -231,10 +271,11 @@ impl World {
     }
 
     pub(super) fn end(&self, job: &JobId, end: RuntimeStatus) -> bool {
+        let now = self.clock.now();
         let mut state = self.lock();
         let ended = match state.jobs.get_mut(job) {
             Some(found) if found.observed.status == RuntimeStatus::Running => {
-                found.observed.status = end;
+                found.cut(end, now);
                 true
             }
             Some(_) | None => false,
