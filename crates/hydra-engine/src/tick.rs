@@ -246,7 +246,8 @@ impl Engine {
             failed: 0,
             branch: looked.branch.clone(),
             reasons,
-            busy: plan.reasons.iter().any(goes_on),
+            // What another orchestrator holds is its to wait for.
+            busy: plan.reasons.iter().any(goes_on) && !matches!(looked.snapshot.lease, LeaseRead::Other(_)),
         };
         if waits.any(Waits::OTHERS.and(Waits::LEASE)) && memory.wake.is_none() {
             memory.wake = world.now.checked_add(self.shared.config.poll_interval).ok();

@@ -1,5 +1,7 @@
-//! `hydra logs JOB`: the job's events, a line each for people, or as they are with `--json`.
+//! `hydra logs JOB`: the job's events, a line each for people, or as they are with `--json`. Of a job that was removed: what was written
+//! down while it was followed.
 
+use super::operator::operator;
 use crate::{
     args::LogsArgs,
     compose,
@@ -14,7 +16,12 @@ use hydra_core::{
     agent_event::AgentEvent,
     job::RuntimeStatus,
     ports::{LogLine, Selector},
+    redact::Redactor,
 };
+use std::{io::ErrorKind, time::Duration};
+
+/// Without `--follow`, a running job's output so far is all there is: it ends when nothing comes for so long.
+const QUIET: Duration = Duration::from_millis(300);
 
 pub(super) fn run(context: &Context, args: &LogsArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
@@ -25,15 +32,21 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Result<Exit, Failure> {
         let runtime = compose::runtime(context, &settings)?;
         let found = runtime.list(&Selector::Job(job.clone())).await?;
         let Some(observed) = found.into_iter().next() else {
-            return Err(Failure::new(Exit::Failed, format!("there is no job {job}"))
-                .help("`hydra status` lists them; a settled job is removed once its results are published"));
+            let kept = operator(&settings)?.state.log(&job);
+            return match std::fs::read_to_string(&kept) {
+                Ok(text) => written_down(context, &redactor, &text),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    Err(Failure::new(Exit::Failed, format!("there is no job {job}, and nothing is written down of it"))
+                        .help("`hydra status` lists those that are there, `hydra explain ISSUE` those of an issue"))
+                }
+                Err(error) => Err(Failure::local(format_args!("{} cannot be read", kept.display()), &error)),
+            };
         };
         let running = matches!(observed.status, RuntimeStatus::Running);
         let mut lines = runtime.follow(&job).await?;
         loop {
-            // Without `--follow`, a running job's output so far is all there is: it ends when nothing comes at once.
             let next = if running && !args.follow {
-                match tokio::time::timeout(std::time::Duration::from_millis(300), lines.next()).await {
+                match tokio::time::timeout(QUIET, lines.next()).await {
                     Ok(next) => next,
                     Err(_) => break,
                 }
@@ -41,13 +54,30 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Result<Exit, Failure> {
                 lines.next().await
             };
             let Some(line) = next else { break };
-            let line = line?;
-            if let Some(text) = shown(&line, context.screen.json) {
-                context.screen.line(scrub(&redactor.redact_line(&text)))?;
-            }
+            show(context, &redactor, &line?)?;
         }
         Ok(Exit::Ok)
     })?
+}
+
+/// The log in the state folder: events as they are, error output as `{"stderr": …}`.
+fn written_down(context: &Context, redactor: &Redactor, text: &str) -> Result<Exit, Failure> {
+    for line in text.lines() {
+        let value = serde_json::from_str::<serde_json::Value>(line).ok();
+        let stderr = value.as_ref().and_then(|value| value.get("stderr")).and_then(|text| text.as_str());
+        let line = match stderr {
+            Some(text) => LogLine { stderr: true, text: text.to_owned() },
+            None => LogLine { stderr: false, text: line.to_owned() },
+        };
+        show(context, redactor, &line)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn show(context: &Context, redactor: &Redactor, line: &LogLine) -> Result<(), Failure> {
+    let Some(text) = shown(line, context.screen.json) else { return Ok(()) };
+    let text = scrub(&redactor.redact_line(&text));
+    context.screen.line(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
 }
 
 fn shown(line: &LogLine, json: bool) -> Option<String> {

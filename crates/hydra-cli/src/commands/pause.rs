@@ -55,8 +55,11 @@ pub(super) fn resume(context: &Context, args: &ResumeArgs) -> Result<Exit, Failu
     let settings = context.load()?.settings;
     let scope = super::scope(args.target.as_deref(), &settings)?;
     let Some(entry) = operator(&settings)?.lift(&scope)? else {
-        return Err(Failure::new(Exit::Failed, format!("{scope} is not on hold here"))
-            .help("`hydra status` lists the holds of this installation"));
+        let what = match &scope {
+            Scope::All => "there is no pause of everything here".to_owned(),
+            Scope::Repo(_) | Scope::Issue(_) => format!("{scope} is not on hold here"),
+        };
+        return Err(Failure::new(Exit::Failed, what).help("`hydra status` lists the holds of this installation"));
     };
     if context.screen.json {
         context.screen.json("resume", &Report::of(&scope, &entry))?;

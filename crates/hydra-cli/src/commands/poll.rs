@@ -103,7 +103,12 @@ async fn cycle(context: &Context, settings: &Settings) -> Result<Exit, Failure> 
     let (ended, jobs, interrupted) = signals::counted(|heard| async move {
         let ended = engine.run_until_rest(heard.clone().wait(1)).await;
         let interrupted = heard.times(1);
-        let say = |text: String| if screen.json { Ok(()) } else { screen.line(text) };
+        // A reader that went away must not keep anybody from stopping a job.
+        let say = |text: String| {
+            if !screen.json {
+                drop(screen.line(text));
+            }
+        };
         let jobs = if interrupted { signals::part(&mut engine, &heard, say).await? } else { LeftRunning::default() };
         Ok::<_, Failure>((ended, jobs, interrupted))
     })

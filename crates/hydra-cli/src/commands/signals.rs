@@ -60,11 +60,7 @@ pub(super) struct LeftRunning {
 }
 
 /// After the first signal: leaves running jobs alone, unless a second signal comes. `say` is told what happens to them.
-pub(super) async fn part(
-    engine: &mut Engine,
-    heard: &Heard,
-    say: impl Fn(String) -> Result<(), Failure>,
-) -> Result<LeftRunning, Failure> {
+pub(super) async fn part(engine: &mut Engine, heard: &Heard, say: impl Fn(String)) -> Result<LeftRunning, Failure> {
     let mut left = LeftRunning::default();
     let running = engine.running_jobs().await?;
     if running.is_empty() {
@@ -74,9 +70,9 @@ pub(super) async fn part(
     if !heard.times(2) {
         let seconds = SECOND_CHANCE.as_secs();
         say(format!(
-            "{} run on and are adopted by the next start; a second signal within {seconds} s stops them",
+            "{} left to run on; the next start adopts what runs; a second signal within {seconds} s stops it",
             many(names.len())
-        ))?;
+        ));
         // Either outcome is fine: the count says which it was.
         let _ = tokio::time::timeout(SECOND_CHANCE, heard.clone().wait(2)).await;
     }
@@ -84,11 +80,11 @@ pub(super) async fn part(
         left.adopted_by_next = names;
         return Ok(left);
     }
-    say(format!("stopping {}", many(names.len())))?;
+    say(format!("stopping {}", many(names.len())));
     left.not_stopped = engine.stop_jobs().await.into_iter().map(|(job, why)| (job.to_string(), why)).collect();
     left.stopped = names.into_iter().filter(|name| !left.not_stopped.iter().any(|(job, _)| job == name)).collect();
     for (job, why) in &left.not_stopped {
-        say(format!("{job} could not be stopped: {why}"))?;
+        say(format!("{job} could not be stopped: {why}"));
     }
     Ok(left)
 }

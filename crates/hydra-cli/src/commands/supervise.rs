@@ -50,7 +50,12 @@ async fn supervise(context: &Context, settings: &Settings) -> Result<Exit, Failu
     }
     let report = signals::counted(|heard| async move {
         let ended = engine.supervise(heard.clone().wait(1)).await;
-        let say = |text: String| if screen.json { Ok(()) } else { screen.line(text) };
+        // A reader that went away must not keep anybody from stopping a job.
+        let say = |text: String| {
+            if !screen.json {
+                drop(screen.line(text));
+            }
+        };
         let jobs = signals::part(&mut engine, &heard, say).await?;
         Ok::<_, Failure>(Report { cycles: ended.cycles, actions: ended.actions, writes: ended.writes, jobs })
     })

@@ -7,5 +7,7 @@ mod demo;
 mod documents;
 mod harness;
 mod leaks;
+mod operate;
 mod scripts;
 mod secrets;
+mod stage;
