@@ -14,11 +14,13 @@ use crate::{
     observe::World,
     observer::Happening,
     report::{Blamed as _, CycleReport, Failure, Side},
+    watch::Shared,
 };
 use hydra_core::{
-    IssueKey, Timestamp,
+    IssueKey, PullNumber, Timestamp, TokenRole,
     plan::{Action, IssuePlan, IssueSnapshot},
-    ports::{AuditEntry, ForgeError, ForgeErrorKind, RuntimeError, WorkspaceError},
+    ports::{AuditEntry, ForgeError, ForgeErrorKind, ForgeWrite, RuntimeError, WorkspaceError},
+    verdict::Envelope,
 };
 
 /// What an effect did.
@@ -48,6 +50,13 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn failed(why: impl ToString) -> Self {
         Self::Failed { why: why.to_string(), until: None, side: Side::Hydra }
+    }
+}
+impl Fault {
+    fn why(self) -> String {
+        match self {
+            Self::Failed { why, .. } | Self::Moved(why) => why,
+        }
     }
 }
 impl From<ForgeError> for Fault {
@@ -80,6 +89,22 @@ pub(crate) struct CarriedOut {
     pub(crate) until: Option<Timestamp>,
     /// Look again at once.
     pub(crate) again: bool,
+}
+
+/// A write outside of a plan, redacted as those of a plan are; says what it did, or why not.
+pub(crate) async fn write(shared: &Shared, role: TokenRole, write: &ForgeWrite) -> Result<String, String> {
+    publish::write(shared, role, write).await.map(|effect| effect.detail).map_err(|fault| fault.why())
+}
+
+/// A verdict outside of a plan.
+pub(crate) async fn post_verdict(
+    shared: &Shared,
+    key: &IssueKey,
+    number: PullNumber,
+    role: TokenRole,
+    envelope: &Envelope,
+) -> Result<String, String> {
+    verdict::post(shared, key, number, role, envelope).await.map(|effect| effect.detail).map_err(|fault| fault.why())
 }
 
 impl Engine {

@@ -4,6 +4,7 @@
 
 pub mod audit_log;
 pub mod breaker;
+pub mod by_hand;
 pub mod config;
 mod engine;
 mod execute;

@@ -1,7 +1,7 @@
 //! The issue as it was when the label was set: title, body and the comments of people with write access up to that moment.
 //! Kept in `<state>/pins/<hash>.json`; computed again from the issue when the file is gone.
 
-use super::Unseen;
+use super::{People, Unseen};
 use crate::{
     store::{self, StateDir},
     watch::Shared,
@@ -99,6 +99,12 @@ fn newest_request<'i>(shared: &Shared, issue: &'i IssueView) -> Option<&'i Label
         .iter()
         .filter(|event| event.added && names.iter().any(|name| event.label.eq_ignore_ascii_case(name) && is_set(name)));
     events.max_by_key(|event| event.id)
+}
+
+/// The issue as it is now: for a stage that is run by hand.
+pub(crate) async fn pin_now(shared: &Shared, issue: &IssueView, now: Timestamp) -> Result<PinnedIssue, Unseen> {
+    let people = People::default().of(shared, issue, &[]).await?;
+    Ok(pin(shared, issue, &people, now))
 }
 
 fn pin(shared: &Shared, issue: &IssueView, people: &BTreeMap<Login, Permission>, at: Timestamp) -> PinnedIssue {
