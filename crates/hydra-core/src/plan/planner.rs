@@ -124,7 +124,7 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
             RecordRead::Absent | RecordRead::Bad { .. } => None,
         };
         if known != Some(record) {
-            let reason = show::reason_line(record, &draft.reasons);
+            let reason = show::reason_line(record, &draft.reasons, &draft.world.policy.allow_hosts);
             actions.push(Action::SaveRecord { record: Box::new(record.clone()), reason });
         }
         actions.extend(show::display(&draft, record));

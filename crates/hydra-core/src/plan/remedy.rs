@@ -3,6 +3,31 @@
 use super::Reason;
 
 impl Reason {
+    /// Whether every word of it is Hydra's own: then its numbers and names may stand as they are where it is published.
+    #[must_use]
+    pub(super) const fn is_own_words(&self) -> bool {
+        match self {
+            Self::Ready { .. } | Self::Rival { .. } | Self::Dependency { .. } | Self::Finished { .. } => true,
+            Self::NoTrigger { .. }
+            | Self::Closed
+            | Self::Archived
+            | Self::Leased { .. }
+            | Self::Running { .. }
+            | Self::Held { .. }
+            | Self::NoSlot { .. }
+            | Self::NoAccount { .. }
+            | Self::BackOff { .. }
+            | Self::DayBudget { .. }
+            | Self::MergeUnknown
+            | Self::NeedsInput { .. }
+            | Self::Maxed { .. }
+            | Self::NoYolo { .. }
+            | Self::Cancelled { .. }
+            | Self::Working
+            | Self::ForeignLabel { .. }
+            | Self::NoEvent { .. } => false,
+        }
+    }
     /// The kind's name, for `--json`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

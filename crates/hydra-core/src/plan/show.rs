@@ -166,12 +166,9 @@ fn stage_table(record: &RunRecord) -> String {
             let seconds = end.duration_since(entry.started_at).as_secs().max(0);
             if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
         });
-        let note = entry.note.replace(['|', '\n', '\r'], " ");
-        let result = if note.is_empty() {
-            entry.result.to_string()
-        } else {
-            format!("{}: {}", entry.result, draft::cut(&note, 120))
-        };
+        // A note may repeat what an agent said.
+        let note = crate::publish::harmless_line(&entry.note, &[], 160);
+        let result = if note.is_empty() { entry.result.to_string() } else { format!("{}: {note}", entry.result) };
         let _ = writeln!(
             table,
             "| {} | {} | {result} | {took} | {} | {} | {} |",
@@ -205,10 +202,14 @@ pub fn status_text(record: &RunRecord, reason: &str) -> String {
     text
 }
 
-/// One line for the status comment: stable as long as the record is.
-pub(super) fn reason_line(record: &RunRecord, reasons: &[Reason]) -> String {
+/// One line for the status comment: stable as long as the record is. What an agent or a person said in it is made harmless.
+pub(super) fn reason_line(record: &RunRecord, reasons: &[Reason], hosts: &[String]) -> String {
+    let shown = |reason: &Reason| {
+        let text = reason.to_string();
+        if reason.is_own_words() { text } else { crate::publish::harmless(&text, hosts) }
+    };
     if let Some(rest) = planner::rest_reason(record) {
-        return rest.to_string();
+        return shown(&rest);
     }
     let running = record.stages.iter().filter(|entry| entry.result == StageResult::Running);
     let running: Vec<_> = running.map(|entry| entry.stage.as_str()).collect();
@@ -216,5 +217,5 @@ pub(super) fn reason_line(record: &RunRecord, reasons: &[Reason]) -> String {
         return format!("{} at work", running.join(" and ") + if running.len() == 1 { " is" } else { " are" });
     }
     let stable = reasons.iter().find(|r| !matches!(r, Reason::Running { .. } | Reason::Working));
-    stable.map_or_else(|| "going on".to_owned(), ToString::to_string)
+    stable.map_or_else(|| "going on".to_owned(), shown)
 }

@@ -5,7 +5,7 @@ use crate::{observe, watch::Shared};
 use hydra_core::{
     IssueKey, TokenRole,
     ports::{Applied, ForgeWrite},
-    record::RunRecord,
+    record::{Phase, RunRecord},
 };
 
 /// Makes a write as it was planned; its texts are redacted once more at this edge.
@@ -21,8 +21,8 @@ pub(super) async fn write(shared: &Shared, role: TokenRole, write: &ForgeWrite) 
 /// Keeps the record in the status comment.
 pub(super) async fn save(shared: &Shared, key: &IssueKey, record: &RunRecord, reason: &str) -> Result<Effect, Fault> {
     let record = redacted_record(shared, record);
-    let reason = hydra_core::publish::harmless(&shared.config.scrub(reason), &shared.config.link_hosts);
-    let body = observe::render_record(key, &record, &reason, &shared.config.signer).map_err(Fault::failed)?;
+    // The planner has made it harmless, as far as it is not its own words.
+    let body = observe::render_record(key, &record, &shared.config.scrub(reason), &shared.config.signer).map_err(Fault::failed)?;
     let comment = ForgeWrite::Comment {
         repo: key.repo.clone(),
         number: key.number.into(),
@@ -42,6 +42,19 @@ fn redacted_record(shared: &Shared, record: &RunRecord) -> RunRecord {
     let scrub = |text: &mut String| *text = shared.config.scrub(text);
     record.last_error.iter_mut().for_each(scrub);
     record.errors.iter_mut().for_each(scrub);
+    match &mut record.phase {
+        Phase::NeedsInput { detail, .. }
+        | Phase::Maxed { detail }
+        | Phase::Cancelled { detail }
+        | Phase::Finished { detail } => scrub(detail),
+        Phase::Build
+        | Phase::Quality
+        | Phase::FixQuality
+        | Phase::Review
+        | Phase::Fix
+        | Phase::Apply
+        | Phase::Ready => {}
+    }
     for entry in &mut record.stages {
         scrub(&mut entry.note);
     }
