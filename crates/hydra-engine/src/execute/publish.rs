@@ -22,7 +22,8 @@ pub(super) async fn write(shared: &Shared, role: TokenRole, write: &ForgeWrite) 
 pub(super) async fn save(shared: &Shared, key: &IssueKey, record: &RunRecord, reason: &str) -> Result<Effect, Fault> {
     let record = redacted_record(shared, record);
     // The planner has made it harmless, as far as it is not its own words.
-    let body = observe::render_record(key, &record, &shared.config.scrub(reason), &shared.config.signer).map_err(Fault::failed)?;
+    let body = observe::render_record(key, &record, &shared.config.scrub(reason), &shared.config.signer)
+        .map_err(Fault::failed)?;
     let comment = ForgeWrite::Comment {
         repo: key.repo.clone(),
         number: key.number.into(),
