@@ -154,8 +154,7 @@ impl Story {
     /// Everything that was written, by whom, with numbers left out; leases apart, as they come and go.
     pub(crate) fn writes(&self) -> Vec<String> {
         let log = self.github.log();
-        let is_lease = |operation: &str| operation.to_lowercase().contains("updaterefs");
-        let writes = log.iter().filter(|entry| entry.write && !entry.operation.as_deref().is_some_and(is_lease));
+        let writes = log.iter().filter(|entry| entry.write && entry.operation.as_deref() != Some("SwapRef"));
         // A commit object is made for the lease alone.
         let writes = writes.filter(|entry| !entry.path.ends_with("/git/commits"));
         writes
