@@ -1,7 +1,7 @@
 //! A forge, a runtime and git in a few fields, so that the planner can be told stories: it carries out a plan as the executor would.
 
 use hydra_core::{
-    ChangeName, CommitSha, Generation, IssueKey, Login, PullNumber, Stage, Timestamp, TokenRole,
+    ChangeName, CommitSha, IssueKey, Login, PullNumber, Stage, Timestamp, TokenRole,
     contract_files::{CommandResult, Rfi},
     job::{JobKey, Observed, RuntimeStatus},
     money::Spend,

@@ -1,5 +1,6 @@
 //! A forge in memory: one repository, issues, pull requests, reviews, statuses, leases. Writes are looked up by their keys.
 
+use crate::trouble::{Call, Trouble, Whom};
 use async_trait::async_trait;
 use hydra_core::{
     BranchName, CommitSha, IssueKey, IssueNumber, Login, PullNumber, RepoName, Timestamp, TokenRole,
@@ -26,6 +27,9 @@ pub(crate) struct State {
     pub(crate) branches: BTreeMap<BranchName, CommitSha>,
     pub(crate) leases: BTreeMap<IssueKey, Held>,
     pub(crate) people: BTreeMap<Login, Permission>,
+    /// By commit, as GitHub keeps them.
+    pub(crate) statuses: BTreeMap<CommitSha, Vec<StatusView>>,
+    /// Who wrote what, and to which issue or pull request.
     pub(crate) writes: Vec<String>,
     pub(crate) reads: usize,
     pub(crate) next: u64,
@@ -36,6 +40,7 @@ pub(crate) struct State {
 pub(crate) struct FakeForge {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) trouble: Trouble,
 }
 
 pub(crate) fn login(role: TokenRole) -> Login {
@@ -67,6 +72,17 @@ impl State {
             issue.updated_at = now;
         }
     }
+    /// A pull request as the forge shows it: its head follows its branch, its statuses are those of its head.
+    pub(crate) fn shown(&self, pull: &PullView) -> PullView {
+        let mut pull = pull.clone();
+        if pull.state == PullState::Open
+            && let Some(head) = self.branches.get(&pull.head_ref)
+        {
+            pull.head = head.clone();
+        }
+        pull.statuses = self.statuses.get(&pull.head).cloned().unwrap_or_default();
+        pull
+    }
     pub(crate) fn open_issue(&mut self, number: u64, body: &str, author: &Login, now: Timestamp) {
         let key = IssueKey { repo: REPO.parse().unwrap(), number: IssueNumber(number) };
         let url = format!("https://forge.example/{REPO}/issues/{number}");
@@ -90,13 +106,20 @@ impl State {
 }
 
 impl FakeForge {
-    fn read(&self) -> Result<std::sync::MutexGuard<'_, State>, ForgeError> {
-        let mut state = self.state.lock().unwrap();
-        state.reads += 1;
-        match &state.outage {
-            Some(error) => Err(error.clone()),
-            None => Ok(state),
-        }
+    async fn read<T>(
+        &self,
+        name: &'static str,
+        look: impl FnOnce(&State) -> Result<T, ForgeError> + Send,
+    ) -> Result<T, ForgeError> {
+        let look = async || {
+            let mut state = self.state.lock().unwrap();
+            state.reads += 1;
+            match &state.outage {
+                Some(error) => Err(error.clone()),
+                None => look(&state),
+            }
+        };
+        self.trouble.call(Call::read(Whom::Forge, name), look).await
     }
 }
 
@@ -106,86 +129,81 @@ impl Forge for FakeForge {
         Ok(IdentityView { login: login(role), kind: TokenKind::FineGrained, expires_at: None, scopes: Vec::new() })
     }
     async fn repository(&self, repo: &RepoName) -> Result<RepoView, ForgeError> {
-        drop(self.read()?);
-        Ok(RepoView {
+        let view = RepoView {
             name: repo.clone(),
             default_branch: "main".parse().unwrap(),
             private: true,
             archived: false,
             clone_url: format!("https://forge.example/{repo}.git"),
             labels: Vec::new(),
-        })
+        };
+        self.read("repository", |_| Ok(view)).await
     }
     async fn listing(&self, _: &RepoName, label: &str) -> Result<Listing, ForgeError> {
-        let state = self.read()?;
-        let open = state.issues.values().filter(|issue| {
-            issue.state == IssueState::Open && issue.labels.iter().any(|l| l.eq_ignore_ascii_case(label))
-        });
-        let issues = open
-            .map(|issue| ListedIssue {
+        self.read("listing", |state| {
+            let open = state.issues.values().filter(|issue| {
+                issue.state == IssueState::Open && issue.labels.iter().any(|l| l.eq_ignore_ascii_case(label))
+            });
+            let issues = open.map(|issue| ListedIssue {
                 key: issue.key.clone(),
                 state: issue.state,
                 title: issue.title.clone(),
                 labels: issue.labels.clone(),
                 updated_at: issue.updated_at,
-            })
-            .collect();
-        let pulls = state.pulls.values().filter(|pull| pull.state == PullState::Open).map(|pull| ListedPull {
-            number: pull.number,
-            head_ref: pull.head_ref.clone(),
-            head: state.branches.get(&pull.head_ref).cloned().unwrap_or_else(|| pull.head.clone()),
-            head_repo: pull.head_repo.clone(),
-            base_ref: pull.base_ref.clone(),
-            draft: pull.draft,
-            labels: pull.labels.clone(),
-            updated_at: Timestamp::UNIX_EPOCH,
-        });
-        Ok(Listing { issues, pulls: pulls.collect() })
+            });
+            let open = state.pulls.values().filter(|pull| pull.state == PullState::Open);
+            let pulls = open.map(|pull| state.shown(pull)).map(|pull| ListedPull {
+                number: pull.number,
+                head_ref: pull.head_ref.clone(),
+                head: pull.head,
+                head_repo: pull.head_repo.clone(),
+                base_ref: pull.base_ref.clone(),
+                draft: pull.draft,
+                labels: pull.labels.clone(),
+                updated_at: Timestamp::UNIX_EPOCH,
+            });
+            Ok(Listing { issues: issues.collect(), pulls: pulls.collect() })
+        })
+        .await
     }
     async fn issue(&self, issue: &IssueKey) -> Result<IssueView, ForgeError> {
-        let state = self.read()?;
-        state.issues.get(&issue.number).cloned().ok_or_else(|| error(ForgeErrorKind::Missing, "no such issue"))
+        let missing = || error(ForgeErrorKind::Missing, "no such issue");
+        self.read("issue", |state| state.issues.get(&issue.number).cloned().ok_or_else(missing)).await
     }
     async fn pulls(&self, _: &RepoName, which: &PullQuery) -> Result<Vec<PullView>, ForgeError> {
-        let state = self.read()?;
-        let pulls = state.pulls.values().rev().filter(|pull| match which {
-            PullQuery::Head(branch) => pull.head_ref == *branch,
-            PullQuery::Number(number) => pull.number == *number,
-        });
-        Ok(pulls
-            .cloned()
-            .map(|mut pull| {
-                if pull.state == PullState::Open
-                    && let Some(head) = state.branches.get(&pull.head_ref)
-                {
-                    pull.head = head.clone();
-                }
-                pull
-            })
-            .collect())
+        self.read("pulls", |state| {
+            let pulls = state.pulls.values().rev().filter(|pull| match which {
+                PullQuery::Head(branch) => pull.head_ref == *branch,
+                PullQuery::Number(number) => pull.number == *number,
+            });
+            Ok(pulls.map(|pull| state.shown(pull)).collect())
+        })
+        .await
     }
     async fn permission(&self, _: &RepoName, login: &Login) -> Result<Permission, ForgeError> {
-        let state = self.read()?;
-        Ok(state.people.get(login).copied().unwrap_or(Permission::Read))
+        self.read("permission", |state| Ok(state.people.get(login).copied().unwrap_or(Permission::Read))).await
     }
 }
 
 #[async_trait]
 impl ForgeWriter for FakeForge {
     async fn apply(&self, role: TokenRole, write: &ForgeWrite) -> Result<Applied, ForgeError> {
-        let now = self.clock.now();
-        let mut state = self.state.lock().unwrap();
-        if let Some(error) = &state.outage {
-            return Err(error.clone());
-        }
-        let me = login(role);
-        let applied = apply(&mut state, &me, write, now)?;
-        if let Applied::Made(_) = applied {
-            let value = serde_json::to_value(write).unwrap();
-            let kind = value["write"].as_str().unwrap().to_owned();
-            state.writes.push(format!("{role} {kind}"));
-        }
-        Ok(applied)
+        let work = async || {
+            let now = self.clock.now();
+            let mut state = self.state.lock().unwrap();
+            if let Some(error) = &state.outage {
+                return Err(error.clone());
+            }
+            let me = login(role);
+            let applied = apply(&mut state, &me, write, now)?;
+            if let Applied::Made(_) = applied {
+                let value = serde_json::to_value(write).unwrap();
+                let kind = value["write"].as_str().unwrap().to_owned();
+                state.writes.push(format!("{role} {kind}"));
+            }
+            Ok(applied)
+        };
+        self.trouble.call(Call::write(Whom::Forge, "apply"), work).await
     }
     async fn may_push(&self, role: TokenRole, _: &RepoName) -> Result<bool, ForgeError> {
         Ok(role == TokenRole::Builder)
@@ -291,20 +309,18 @@ fn apply(state: &mut State, me: &Login, write: &ForgeWrite, now: Timestamp) -> R
             Ok(Applied::Made(Some(id)))
         }
         ForgeWrite::Status { commit, context, state: is, description, .. } => {
-            let branches = state.branches.clone();
-            let pull = state.pulls.values_mut().find(|p| branches.get(&p.head_ref) == Some(commit));
-            let Some(pull) = pull else { return Ok(Applied::Made(None)) };
             let status = StatusView {
                 context: context.clone(),
                 state: *is,
                 description: description.clone(),
                 creator: Some(me.clone()),
             };
-            if pull.statuses.contains(&status) {
+            let of_commit = state.statuses.entry(commit.clone()).or_default();
+            if of_commit.contains(&status) {
                 return Ok(Applied::AlreadyThere(None));
             }
-            pull.statuses.retain(|old| old.context != *context);
-            pull.statuses.push(status);
+            of_commit.retain(|old| old.context != *context);
+            of_commit.push(status);
             Ok(Applied::Made(None))
         }
         ForgeWrite::MarkReady { number, .. } => {
@@ -314,6 +330,9 @@ fn apply(state: &mut State, me: &Login, write: &ForgeWrite, now: Timestamp) -> R
         }
         ForgeWrite::ClosePull { number, .. } => {
             let pull = state.pulls.get_mut(number).ok_or_else(missing)?;
+            if pull.state == PullState::Closed {
+                return Ok(Applied::AlreadyThere(None));
+            }
             pull.state = PullState::Closed;
             pull.closed_by = Some(me.clone());
             Ok(Applied::Made(None))
@@ -329,8 +348,7 @@ fn apply(state: &mut State, me: &Login, write: &ForgeWrite, now: Timestamp) -> R
 #[async_trait]
 impl Leases for FakeForge {
     async fn read(&self, issue: &IssueKey) -> Result<Option<Held>, ForgeError> {
-        let state = FakeForge::read(self)?;
-        Ok(state.leases.get(issue).cloned())
+        FakeForge::read(self, "lease", |state| Ok(state.leases.get(issue).cloned())).await
     }
     async fn swap(
         &self,
@@ -338,21 +356,27 @@ impl Leases for FakeForge {
         before: Option<&CommitSha>,
         record: Option<&LeaseRecord>,
     ) -> Result<Swap, ForgeError> {
-        let mut state = self.state.lock().unwrap();
-        let stands = state.leases.get(issue).map(|held| held.oid.clone());
-        if stands.as_ref() != before {
-            return Ok(Swap::Lost);
-        }
-        let oid = sha(state.id() + (1 << 40));
-        match record {
-            None => {
-                state.leases.remove(issue);
-                Ok(Swap::Won(None))
+        let work = async || {
+            let mut state = self.state.lock().unwrap();
+            if let Some(error) = &state.outage {
+                return Err(error.clone());
             }
-            Some(record) => {
-                state.leases.insert(issue.clone(), Held { oid: oid.clone(), record: record.clone() });
-                Ok(Swap::Won(Some(oid)))
+            let stands = state.leases.get(issue).map(|held| held.oid.clone());
+            if stands.as_ref() != before {
+                return Ok(Swap::Lost);
             }
-        }
+            let oid = sha(state.id() + (1 << 40));
+            match record {
+                None => {
+                    state.leases.remove(issue);
+                    Ok(Swap::Won(None))
+                }
+                Some(record) => {
+                    state.leases.insert(issue.clone(), Held { oid: oid.clone(), record: record.clone() });
+                    Ok(Swap::Won(Some(oid)))
+                }
+            }
+        };
+        self.trouble.call(Call::write(Whom::Forge, "swap"), work).await
     }
 }

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod end;
 mod faults;
 mod forge;
 mod git;
 mod kills;
 mod limits;
 mod pipeline;
+mod trouble;
 mod world;

@@ -3,10 +3,11 @@
 use crate::{
     forge::{FakeForge, REPO, State, login},
     git::{self, FakeGit},
+    trouble::{Trouble, Troubled},
 };
 use async_trait::async_trait;
 use hydra_core::{
-    AccountName, CommitSha, ContainerType, IssueKey, IssueNumber, Login, Stage, Timestamp, TokenRole,
+    AccountName, CommitSha, ContainerType, IssueKey, IssueNumber, Login, SignedDuration, Stage, Timestamp, TokenRole,
     agent_event::{AgentEnd, AgentEvent, EventKind, ToolKind},
     contract::fake::{FakeRuntime, Play},
     contract_files::{CommandResult, FenceMode, JobInput, JobResult, SCHEMA},
@@ -31,18 +32,27 @@ use std::{
     time::Duration,
 };
 
-/// Virtual time: tokio's paused clock, counted from a fixed day.
-pub(crate) struct VirtualClock(tokio::time::Instant);
+/// Virtual time: tokio's paused clock, counted from a fixed day; its hands can be moved.
+pub(crate) struct VirtualClock {
+    start: tokio::time::Instant,
+    /// Seconds that it is ahead.
+    ahead: Mutex<i64>,
+}
 impl VirtualClock {
     pub(crate) fn start() -> Self {
-        Self(tokio::time::Instant::now())
+        Self { start: tokio::time::Instant::now(), ahead: Mutex::default() }
+    }
+    /// Moves the hands, forwards or back; nobody's sleep ends earlier or later for it.
+    pub(crate) fn jump(&self, seconds: i64) {
+        *self.ahead.lock().unwrap() += seconds;
     }
 }
 #[async_trait]
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let day: Timestamp = "2026-11-24T09:00:00Z".parse().unwrap();
-        day.checked_add(tokio::time::Instant::now() - self.0).unwrap()
+        let ahead = SignedDuration::from_secs(*self.ahead.lock().unwrap());
+        day.checked_add(tokio::time::Instant::now() - self.start).unwrap().checked_add(ahead).unwrap()
     }
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
@@ -100,6 +110,8 @@ pub(crate) struct World {
     pub(crate) accounts: Arc<FakeAccounts>,
     pub(crate) audit: Arc<FakeAudit>,
     pub(crate) git: Arc<FakeGit>,
+    pub(crate) trouble: Trouble,
+    pub(crate) policy: PlanPolicy,
     pub(crate) dir: tempfile::TempDir,
 }
 
@@ -129,16 +141,20 @@ impl World {
             (".hydra.toml".to_owned(), b"[commands]\ntest = \"true\"\n".to_vec()),
         ]);
         let state = Arc::new(Mutex::new(state));
-        let git = Arc::new(FakeGit { state: state.clone(), files, conflicts: Arc::default() });
+        let trouble = Trouble::default();
+        let files = Mutex::new(files);
+        let git = FakeGit { state: state.clone(), files, conflicts: Arc::default(), trouble: trouble.clone() };
         let runtime = FakeRuntime::new("test", clock.clone(), play);
         let world = Self {
             state,
             runtime,
             accounts: Arc::new(FakeAccounts { names: vec!["main", "spare"], ..FakeAccounts::default() }),
             audit: Arc::default(),
-            git,
+            git: Arc::new(git),
+            trouble,
+            policy: policy(),
             clock,
-            dir: tempfile::tempdir().unwrap(),
+            dir: state_folder(),
         };
         world.issue(1, "Please.\n\nChange: add-tax\n");
         world
@@ -160,7 +176,8 @@ impl World {
         labels
     }
     pub(crate) fn pulls(&self) -> Vec<PullView> {
-        self.state.lock().unwrap().pulls.values().cloned().collect()
+        let state = self.state.lock().unwrap();
+        state.pulls.values().map(|pull| state.shown(pull)).collect()
     }
     pub(crate) fn writes(&self) -> Vec<String> {
         self.state.lock().unwrap().writes.clone()
@@ -175,9 +192,11 @@ impl World {
         text
     }
     pub(crate) fn ports(&self) -> Ports {
-        let forge = Arc::new(FakeForge { state: self.state.clone(), clock: self.clock.clone() });
+        let trouble = self.trouble.clone();
+        let forge = FakeForge { state: self.state.clone(), clock: self.clock.clone(), trouble: trouble.clone() };
+        let forge = Arc::new(forge);
         Ports {
-            runtime: Arc::new(self.runtime.clone()),
+            runtime: Arc::new(Troubled { inner: self.runtime.clone(), trouble }),
             forge: forge.clone(),
             writer: forge.clone(),
             leases: forge,
@@ -191,7 +210,7 @@ impl World {
     pub(crate) fn config(&self, process: &str) -> EngineConfig {
         let signer = Signer::from_seed(&"7".repeat(64).into()).unwrap();
         EngineConfig {
-            policy: policy(),
+            policy: self.policy.clone(),
             repos: vec![REPO.parse().unwrap()],
             repos_from_board: false,
             org: "acme".into(),
@@ -240,6 +259,18 @@ impl World {
         let ended = engine.run_until_rest(stop).await;
         assert!(ended.cycles < 500, "the loop spins: {:?}", ended.last);
         ended
+    }
+}
+
+/// In memory where that is to be had: every small file of the state folder is synced, and there are thousands of runs.
+pub(crate) fn state_folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir()
+        && let Ok(dir) = tempfile::tempdir_in(memory)
+    {
+        dir
+    } else {
+        tempfile::tempdir().unwrap()
     }
 }
 
@@ -345,8 +376,8 @@ pub(crate) fn works(spec: &JobSpec, files: &[(&str, Vec<u8>)], head: Option<Comm
 /// A builder that delivers one commit on top of what it was given.
 pub(crate) fn builds(spec: &JobSpec) -> Play {
     let job = input(spec);
-    let next = u32::from_str_radix(&job.head.as_str()[32..], 16).unwrap() + 1;
-    let head = commit(next);
+    let name = hydra_core::digest::sha256_parts(&[job.job.as_str().as_bytes(), job.head.as_str().as_bytes()]);
+    let head: CommitSha = name[..40].parse().unwrap();
     let delivery = Delivery {
         head: head.clone(),
         refs: BTreeMap::from([("refs/heads/hydra-result".to_owned(), head.clone())]),

@@ -1,0 +1,154 @@
+//! What a story left behind, in a form that two tellings of it can be compared by: no numbers that the forge gave out, no times.
+
+use crate::world::World;
+use hydra_core::{
+    JobId,
+    money::Spend,
+    ports::{Runtime as _, Selector},
+    record::{Phase, RunRecord},
+    verdict::{Envelope, Signed},
+    view::{PullState, PullView},
+};
+use std::collections::BTreeMap;
+
+/// The end of a story.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct End {
+    pub(crate) issues: BTreeMap<u64, IssueEnd>,
+    pub(crate) pulls: Vec<PullEnd>,
+    pub(crate) branches: BTreeMap<String, String>,
+    /// Every start of a job, sorted: one that was started twice stands here twice.
+    pub(crate) starts: Vec<JobId>,
+    /// Jobs that nobody removed.
+    pub(crate) left: Vec<JobId>,
+    pub(crate) leases: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IssueEnd {
+    pub(crate) labels: Vec<String>,
+    /// Author and marker of each comment of Hydra's, sorted: a doubled one stands here twice.
+    pub(crate) comments: Vec<String>,
+    pub(crate) phase: Phase,
+    pub(crate) counts: (u32, u32, u32),
+    /// Stage, round, attempt, result, cost; sorted.
+    pub(crate) stages: Vec<String>,
+    pub(crate) spend: Spend,
+    pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PullEnd {
+    pub(crate) marker: String,
+    pub(crate) state: PullState,
+    pub(crate) draft: bool,
+    pub(crate) author: String,
+    pub(crate) head: String,
+    pub(crate) text: String,
+    pub(crate) statuses: Vec<String>,
+    /// Author and marker, sorted.
+    pub(crate) reviews: Vec<String>,
+    pub(crate) comments: Vec<String>,
+}
+
+/// The record in an issue's status comment, as it stands.
+pub(crate) fn record(world: &World, number: u64) -> Option<RunRecord> {
+    let text = world.status(number);
+    let (_, rest) = text.split_once("```json hydra-record\n")?;
+    let (json, _) = rest.split_once("\n```")?;
+    let signed: Signed<RunRecord> = serde_json::from_str(json).unwrap();
+    Some(signed.payload)
+}
+
+/// The verdict in a review.
+pub(crate) fn envelope(body: &str) -> Envelope {
+    let (_, rest) = body.split_once("```json hydra-verdict\n").unwrap();
+    let (json, _) = rest.split_once("\n```").unwrap();
+    serde_json::from_str::<Signed<Envelope>>(json).unwrap().payload
+}
+
+pub(crate) async fn of(world: &World) -> End {
+    let left = world.runtime.list(&Selector::Any).await.unwrap();
+    let mut starts = world.runtime.started();
+    starts.sort();
+    let numbers: Vec<u64> = world.state.lock().unwrap().issues.keys().map(|number| number.0).collect();
+    let mut pulls: Vec<PullEnd> = world.pulls().iter().map(pull).collect();
+    pulls.sort_by(|a, b| a.marker.cmp(&b.marker));
+    let state = world.state.lock().unwrap();
+    let branches = state.branches.iter().map(|(name, at)| (name.to_string(), at.to_string())).collect();
+    let leases = state.leases.len();
+    drop(state);
+    End {
+        issues: numbers.into_iter().map(|number| (number, issue(world, number))).collect(),
+        pulls,
+        branches,
+        starts,
+        left: left.into_iter().map(|job| job.id).collect(),
+        leases,
+    }
+}
+
+fn issue(world: &World, number: u64) -> IssueEnd {
+    let record = record(world, number).unwrap_or_else(|| panic!("#{number} has no record"));
+    let comments = world.state.lock().unwrap().issues[&hydra_core::IssueNumber(number)].comments.clone();
+    let mut stages: Vec<String> = record
+        .stages
+        .iter()
+        .map(|e| format!("{} r{} a{}: {}, {}", e.stage, e.round, e.attempt, e.result, e.spend.cost))
+        .collect();
+    stages.sort();
+    let spend = record.spend();
+    IssueEnd {
+        labels: world.labels(number),
+        comments: marked(comments.iter().map(|comment| (comment.author.to_string(), comment.body.as_str()))),
+        counts: (record.generation.0, record.round, record.quality_fixes),
+        phase: plain(record.phase),
+        stages,
+        spend,
+        head: record.head.map(|head| head.to_string()),
+    }
+}
+
+/// A pull request's number is not the same in every telling.
+fn plain(phase: Phase) -> Phase {
+    match phase {
+        Phase::NeedsInput { need, .. } => Phase::NeedsInput { need, detail: String::new() },
+        Phase::Maxed { .. } => Phase::Maxed { detail: String::new() },
+        Phase::Cancelled { .. } => Phase::Cancelled { detail: String::new() },
+        Phase::Finished { .. } => Phase::Finished { detail: String::new() },
+        other => other,
+    }
+}
+
+fn pull(pull: &PullView) -> PullEnd {
+    // How long a stage took is not the same in every telling.
+    let line = |line: &str| -> String {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        if cells.len() == 7 { [&cells[..3], &cells[4..]].concat().join(" | ") } else { line.to_owned() }
+    };
+    let mut statuses: Vec<String> =
+        pull.statuses.iter().map(|s| format!("{} {:?}: {}", s.context, s.state, s.description)).collect();
+    statuses.sort();
+    let mut text: Vec<String> = pull.body.lines().map(line).collect();
+    // Which of two reviews that run side by side is settled first is nobody's concern.
+    text.sort();
+    PullEnd {
+        marker: pull.body.lines().next().unwrap_or_default().to_owned(),
+        state: pull.state,
+        draft: pull.draft,
+        author: pull.author.to_string(),
+        head: pull.head.to_string(),
+        text: text.join("\n"),
+        statuses,
+        reviews: marked(pull.reviews.iter().map(|review| (review.author.to_string(), review.body.as_str()))),
+        comments: marked(pull.comments.iter().map(|comment| (comment.author.to_string(), comment.body.as_str()))),
+    }
+}
+
+fn marked<'t>(texts: impl Iterator<Item = (String, &'t str)>) -> Vec<String> {
+    let marked = texts.filter(|(_, body)| body.starts_with("<!-- hydra:"));
+    let mut all: Vec<String> =
+        marked.map(|(author, body)| format!("{author} {}", body.lines().next().unwrap_or_default())).collect();
+    all.sort();
+    all
+}
