@@ -49,15 +49,28 @@ fn sweep(draft: &mut Draft<'_>) {
     let kept = matches!(record.phase, Phase::FixQuality).then(|| last_quality(draft)).flatten();
     let mut effects = Vec::new();
     let mut remove = Vec::new();
+    let mut paid = Vec::new();
     for job in &draft.seen.jobs {
         let stale = job.key.generation != record.generation;
-        let settled = record.stages.iter().any(|entry| entry.job == *job.id() && entry.result != StageResult::Running);
+        let entry = record.stages.iter().find(|entry| entry.job == *job.id() && entry.result != StageResult::Running);
+        let settled = entry.is_some();
         if matches!(job.observed.status, RuntimeStatus::Running) {
             if stale || settled {
                 effects.push(Action::StopJob { job: job.id().clone(), why: StopReason::Stale });
             }
         } else if stale || (settled && kept.as_ref() != Some(job.id())) {
             remove.push(job.id().clone());
+        }
+        // A job that was stopped was settled by what it had said until then: its events say what it really cost.
+        if let (Some(entry), Some(outcome)) = (entry, &job.outcome)
+            && entry.spend != outcome.spend
+        {
+            paid.push((job.id().clone(), outcome.spend));
+        }
+    }
+    for (id, spend) in paid {
+        if let Some(entry) = draft.record.as_mut().and_then(|r| r.stages.iter_mut().find(|entry| entry.job == id)) {
+            entry.spend = spend;
         }
     }
     draft.effects.extend(effects);
@@ -125,6 +138,20 @@ fn stop_all(draft: &mut Draft<'_>) {
     }
 }
 
+/// Settles what a generation that ends has left: what it cost is counted.
+pub(super) fn settle_ended(draft: &mut Draft<'_>) {
+    let Some(record) = &draft.record else { return };
+    let generation = record.generation;
+    let open = |job: &&JobSeen| {
+        let entry = record.stages.iter().find(|entry| entry.job == *job.id());
+        job.key.generation == generation && entry.is_none_or(|entry| entry.result == StageResult::Running)
+    };
+    let jobs: Vec<JobSeen> = draft.seen.jobs.iter().filter(open).cloned().collect();
+    for job in jobs {
+        close_entry(draft, &job, StageResult::Stopped, StopReason::Superseded.as_str());
+    }
+}
+
 /// Closes a job's entry with its result, its end and its cost.
 pub(super) fn close_entry(draft: &mut Draft<'_>, job: &JobSeen, result: StageResult, note: &str) {
     let ended_at = match &job.observed.status {
@@ -181,10 +208,14 @@ pub(super) fn run<'a>(draft: &mut Draft<'a>, stage: Stage) -> Run<'a> {
         RuntimeStatus::Running => {
             let since = job.observed.created_at;
             draft.because(Reason::Running { stage, since, doing: job.progress.doing.clone() });
-            let adopt = draft::Adopted { job, now: draft.world.now };
-            if let Some(record) = draft.record.as_mut() {
-                adopt.into_record(record);
-            }
+            adopt(draft, job);
+            Run::Waiting
+        }
+        // Its record comes before anything that is made of its results: what a killed orchestrator left is then never mistaken for somebody else's.
+        RuntimeStatus::Exited { .. } | RuntimeStatus::Lost { .. } if !is_recorded(draft, job) => {
+            adopt(draft, job);
+            draft.because(Reason::Working);
+            draft.wake_at(door::soon(draft.world.now));
             Run::Waiting
         }
         RuntimeStatus::Exited { .. } | RuntimeStatus::Lost { .. } => match &job.outcome {
@@ -195,6 +226,26 @@ pub(super) fn run<'a>(draft: &mut Draft<'a>, stage: Stage) -> Run<'a> {
             }
             Some(outcome) => common(draft, job, outcome),
         },
+    }
+}
+
+/// Takes a job that was started before its record could be written into the record.
+fn adopt(draft: &mut Draft<'_>, job: &JobSeen) {
+    let base = job.given.as_ref().map_or_else(|| draft.seen.base_tip.clone(), |given| given.base.clone());
+    let branch = build::branch(draft);
+    let adopt = draft::Adopted { job, now: draft.world.now };
+    if let Some(record) = draft.record.as_mut() {
+        record.base.get_or_insert(base);
+        record.branch = record.branch.take().or(branch);
+        adopt.into_record(record);
+    }
+}
+
+/// Whether the record that the forge shows knows a job.
+fn is_recorded(draft: &Draft<'_>, job: &JobSeen) -> bool {
+    match &draft.seen.record {
+        super::RecordRead::Valid(record) => record.stages.iter().any(|entry| entry.job == *job.id()),
+        super::RecordRead::Absent | super::RecordRead::Bad { .. } => false,
     }
 }
 

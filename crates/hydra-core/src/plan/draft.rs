@@ -29,6 +29,8 @@ pub(super) struct Draft<'a> {
     pub(super) wake: Option<Timestamp>,
     /// Jobs whose outputs were made good, or that mean nothing any more.
     pub(super) remove: Vec<JobId>,
+    /// Its jobs are being stopped, so that it can start over: nothing else happens meanwhile.
+    pub(super) ending: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -43,6 +45,7 @@ impl<'a> Draft<'a> {
             reasons: Vec::new(),
             wake: None,
             remove: Vec::new(),
+            ending: false,
         }
     }
 

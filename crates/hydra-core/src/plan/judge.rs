@@ -1,12 +1,14 @@
 //! The phases in which the work is judged: quality, both reviews, apply, ready.
 
 use super::{
-    Action, Draft, Event, OutcomeKind, Reason, Task, VerdictSeen, advance, advance::Run, build, draft, show, yolo,
+    Action, Draft, Event, JobSeen, OutcomeKind, Reason, Task, VerdictSeen, advance, advance::Run, build, draft, show,
+    yolo,
 };
 use crate::{
     Stage,
     contract_files::CommandResult,
-    record::StageResult,
+    job::{JobKey, RuntimeStatus},
+    record::{StageEntry, StageResult},
     verdict::{Envelope, Finding, Outcome, RequirementState, Severity},
 };
 
@@ -70,6 +72,11 @@ pub(super) fn quality(draft: &mut Draft<'_>) {
     match advance::run(draft, Stage::Quality) {
         Run::Waiting => {}
         Run::Dealt | Run::None => build::want(draft, Stage::Quality, Task::default()),
+        Run::Ended(job, _) if ran_elsewhere(draft, job) => {
+            advance::close_entry(draft, job, StageResult::Stopped, "it ran on an older head");
+            draft.remove.push(job.id().clone());
+            build::want(draft, Stage::Quality, Task::default());
+        }
         Run::Ended(job, outcome) => match &outcome.kind {
             OutcomeKind::Quality { commands } => {
                 let red: Vec<_> = commands.iter().filter(|command| command.exit != 0).collect();
@@ -104,6 +111,12 @@ pub(super) fn quality(draft: &mut Draft<'_>) {
             }
         },
     }
+}
+
+/// Whether a job was given another head than the present one.
+fn ran_elsewhere(draft: &Draft<'_>, job: &JobSeen) -> bool {
+    let head = draft.record.as_ref().and_then(|record| record.head.as_ref());
+    job.given.as_ref().is_some_and(|given| head.is_some_and(|head| *head != given.head))
 }
 
 /// The red commands that a fixer is to mend, from the last quality run; none when it is gone.
@@ -196,6 +209,7 @@ enum Decision {
 
 /// One judging stage: settles its run, posts its verdict, and decides only by what is signed on the pull request.
 fn verdict(draft: &mut Draft<'_>, stage: Stage) -> Decision {
+    adopt_posted(draft, stage);
     let Some(record) = &draft.record else { return Decision::Pending };
     let entry = draft::newest(record, stage).map(|entry| (entry.result, entry.attempt, entry.note.clone()));
     let judged = matches!(entry, Some((StageResult::Pass | StageResult::Fail | StageResult::Void, _, _)));
@@ -235,11 +249,7 @@ fn verdict(draft: &mut Draft<'_>, stage: Stage) -> Decision {
                     draft.wake_at(super::door::soon(draft.world.now));
                     return Decision::Pending;
                 };
-                let (result, note) = match envelope.outcome {
-                    Outcome::Pass => (StageResult::Pass, "pass".to_owned()),
-                    Outcome::Fail => (StageResult::Fail, format!("{} blocking", blocking_findings(envelope).len())),
-                    Outcome::Void => (StageResult::Void, envelope.void_reason.clone().unwrap_or_default()),
-                };
+                let (result, note) = in_short(envelope);
                 draft.effects.push(Action::PostVerdict {
                     number,
                     role: draft::role(stage),
@@ -259,6 +269,57 @@ fn verdict(draft: &mut Draft<'_>, stage: Stage) -> Decision {
         },
     }
     Decision::Pending
+}
+
+/// A signed verdict of the run that is due stands on the pull request, and the record does not know it: the orchestrator died in between
+/// and what its job left can not be read any more. The verdict counts; it is not made twice.
+fn adopt_posted(draft: &mut Draft<'_>, stage: Stage) {
+    let Some(record) = &draft.record else { return };
+    let attempt = draft::ended(record, stage);
+    let Some(seen) = posted(draft, stage).filter(|seen| seen.envelope.attempt == attempt) else { return };
+    let envelope = seen.envelope.clone();
+    let key =
+        JobKey { issue: draft.seen.key.clone(), generation: record.generation, stage, round: record.round, attempt };
+    let job = draft.seen.jobs.iter().find(|job| job.key == key);
+    let is_read = job.and_then(|job| job.outcome.as_ref()).is_some_and(|o| matches!(o.kind, OutcomeKind::Judged(_)));
+    if is_read || job.is_some_and(|job| matches!(job.observed.status, RuntimeStatus::Running)) {
+        return;
+    }
+    let now = draft.world.now;
+    let (result, note) = in_short(&envelope);
+    let id = key.id();
+    if let Some(record) = draft.record.as_mut() {
+        if !record.stages.iter().any(|entry| entry.job == id) {
+            record.stages.push(StageEntry {
+                stage,
+                round: key.round,
+                attempt,
+                job: id.clone(),
+                started_at: job.map_or(now, |job| job.observed.created_at.min(now)),
+                ended_at: None,
+                result: StageResult::Running,
+                spend: envelope.spend,
+                account: job.and_then(|job| job.progress.account.clone()),
+                note: String::new(),
+            });
+        }
+        if let Some(entry) = record.stages.iter_mut().find(|entry| entry.job == id) {
+            (entry.ended_at, entry.spend) = (Some(now), envelope.spend);
+        }
+    }
+    draft.settle(&id, result, &note);
+    if job.is_some() {
+        draft.remove.push(id);
+    }
+}
+
+/// A verdict as a stage's result, with its note.
+fn in_short(envelope: &Envelope) -> (StageResult, String) {
+    match envelope.outcome {
+        Outcome::Pass => (StageResult::Pass, "pass".to_owned()),
+        Outcome::Fail => (StageResult::Fail, format!("{} blocking", blocking_findings(envelope).len())),
+        Outcome::Void => (StageResult::Void, envelope.void_reason.clone().unwrap_or_default()),
+    }
 }
 
 /// The newest signed verdict of a stage for the present head, generation and round.

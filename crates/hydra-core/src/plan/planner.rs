@@ -30,7 +30,9 @@ fn settle<'a>(world: &'a Snapshot, seen: &'a IssueSnapshot) -> Draft<'a> {
         RecordRead::Valid(record) => {
             draft.record = Some((**record).clone());
             requests::answer(&mut draft);
-            advance::advance(&mut draft);
+            if !draft.ending {
+                advance::advance(&mut draft);
+            }
         }
         RecordRead::Absent | RecordRead::Bad { .. } if seen.issue.state == IssueState::Closed => {
             draft.because(Reason::Closed);
@@ -102,7 +104,9 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
     let key = seen.key.clone();
     let starts: Vec<_> = std::mem::take(&mut draft.wants).into_iter().map(|want| want.order).collect();
     let must_show = draft.record.as_ref().is_some_and(|record| !draft::is_active(&record.phase));
-    if draft.fresh && starts.is_empty() && !must_show {
+    // A job that was started before the record could be written belongs to it: it is written now.
+    let adopts = draft.record.as_ref().is_some_and(|record| !record.stages.is_empty());
+    if draft.fresh && starts.is_empty() && !must_show && !adopts {
         draft.record = None;
         draft.effects.clear();
     }
@@ -141,7 +145,13 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
 
 /// Nothing is done without the lease; a run at rest gives it back.
 fn lease(draft: &mut Draft<'_>, actions: &mut Vec<Action>) {
-    let generation = draft.record.as_ref().map_or(crate::Generation(1), |record| record.generation);
+    // Of the generation that the forge shows: a new one is named once its record is written, else a record that was never
+    // written would look as if an old one had been put back.
+    let generation = match &draft.seen.record {
+        RecordRead::Valid(record) => record.generation,
+        RecordRead::Absent => crate::Generation(1),
+        RecordRead::Bad { generation, .. } => *generation,
+    };
     let resting = draft.record.as_ref().is_none_or(|record| !draft::is_active(&record.phase));
     let runs = draft.seen.jobs.iter().any(|job| matches!(job.observed.status, RuntimeStatus::Running));
     match &draft.seen.lease {
@@ -159,12 +169,15 @@ fn lease(draft: &mut Draft<'_>, actions: &mut Vec<Action>) {
         }
         LeaseRead::Free | LeaseRead::Stale(_) => {}
         LeaseRead::Other(held) => {
+            if actions.is_empty() && resting && !runs {
+                return;
+            }
             if !actions.is_empty() {
                 actions.clear();
                 draft.reasons.clear();
-                draft.because(Reason::Leased { owner: held.record.owner.clone(), until: held.record.expires_at });
-                draft.wake_at(held.record.expires_at);
             }
+            draft.because(Reason::Leased { owner: held.record.owner.clone(), until: held.record.expires_at });
+            draft.wake_at(held.record.expires_at);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What people ask for while a run exists: the trigger again, retry, rebuild, cancel, taking the label off, closing things.
 
-use super::{Action, Draft, Event, PinRead, Reason, door, draft, gates};
+use super::{Action, Draft, Event, PinRead, Reason, StopReason, door, draft, gates};
 use crate::{
     Generation, Stage, TokenRole,
+    job::RuntimeStatus,
     label::{REBUILD, RETRY},
     ports::ForgeWrite,
     record::{Need, Phase, Request, StageResult},
@@ -83,19 +84,15 @@ fn newest_request(draft: &Draft<'_>) -> Option<Asked> {
 fn grant_or_refuse(draft: &mut Draft<'_>, asked: &Asked) {
     let needs = draft.world.policy.trigger_permission;
     let has = draft.seen.people.get(&asked.event.actor).copied().unwrap_or(Permission::None);
+    let finished = draft.record.as_ref().is_some_and(|record| matches!(record.phase, Phase::Finished { .. }));
+    let issue_closed = draft.seen.issue.state == IssueState::Closed;
+    let starts_over = asked.what == What::Rebuild || finished;
+    if starts_over && has >= needs && !issue_closed && stop_first(draft) {
+        return;
+    }
+    // The label itself is taken off once the record says that it was answered: in between it is still a request.
     if let Some(record) = draft.record.as_mut() {
         record.answered = asked.event.id;
-    }
-    if asked.what != What::Trigger {
-        draft.effects.push(Action::Write {
-            role: TokenRole::Orchestrator,
-            write: ForgeWrite::Labels {
-                repo: draft.seen.key.repo.clone(),
-                number: draft.seen.key.number.into(),
-                add: Vec::new(),
-                remove: vec![asked.event.label.clone()],
-            },
-        });
     }
     if has < needs {
         let note =
@@ -106,8 +103,6 @@ fn grant_or_refuse(draft: &mut Draft<'_>, asked: &Asked) {
         draft.because(Reason::ForeignLabel { label: asked.event.label.clone() });
         return;
     }
-    let finished = draft.record.as_ref().is_some_and(|record| matches!(record.phase, Phase::Finished { .. }));
-    let issue_closed = draft.seen.issue.state == IssueState::Closed;
     if issue_closed {
         draft.because(Reason::Closed);
         return;
@@ -122,6 +117,21 @@ fn grant_or_refuse(draft: &mut Draft<'_>, asked: &Asked) {
         What::Trigger => go_on(draft, true),
         What::Retry => go_on(draft, false),
     }
+}
+
+/// Stops what runs before everything starts over: what it cost belongs to the generation that ends. True when something runs.
+fn stop_first(draft: &mut Draft<'_>) -> bool {
+    let generation = draft.record.as_ref().map(|record| record.generation);
+    let runs = |job: &&super::JobSeen| {
+        matches!(job.observed.status, RuntimeStatus::Running) && Some(job.key.generation) == generation
+    };
+    let running: Vec<_> = draft.seen.jobs.iter().filter(runs).map(|job| job.id().clone()).collect();
+    draft.ending = !running.is_empty();
+    for job in running {
+        draft.effects.push(Action::StopJob { job, why: StopReason::Superseded });
+        draft.because(Reason::Working);
+    }
+    draft.ending
 }
 
 /// Closes the pull request, deletes the branch and begins the next generation. A person's commits are never thrown away.
@@ -143,6 +153,7 @@ fn start_over(draft: &mut Draft<'_>) {
         }
         draft.effects.push(Action::Push { branch, expected: Some(tip), to: None, role: TokenRole::Builder });
     }
+    super::advance::settle_ended(draft);
     let Some(record) = draft.record.as_mut() else { return };
     let spent = record.spend();
     record.generation = Generation(generation.0 + 1);

@@ -1,6 +1,6 @@
 //! What a record looks like to people: labels, commit statuses, the card, the pull request's text, the status comment's text.
 
-use super::{Action, Draft, Reason, draft, planner};
+use super::{Action, Draft, Reason, door, draft, planner};
 use crate::{
     Stage, TokenRole, label,
     ports::ForgeWrite,
@@ -16,7 +16,9 @@ pub(super) fn display(draft: &Draft<'_>, record: &RunRecord) -> Vec<Action> {
     let mut actions = Vec::new();
     let orchestrator = |write| Action::Write { role: TokenRole::Orchestrator, write };
     let want = label::display(record);
-    let (add, remove) = label::changes(&policy.label_prefix, &policy.trigger_label, &draft.seen.issue.labels, &want);
+    let (add, mut remove) =
+        label::changes(&policy.label_prefix, &policy.trigger_label, &draft.seen.issue.labels, &want);
+    remove.extend(answered(draft, record));
     if !add.is_empty() || !remove.is_empty() {
         actions.push(orchestrator(ForgeWrite::Labels {
             repo: repo.clone(),
@@ -68,6 +70,17 @@ pub(super) fn display(draft: &Draft<'_>, record: &RunRecord) -> Vec<Action> {
         actions.push(Action::PlaceCard { column: column.clone() });
     }
     actions
+}
+
+/// Request labels that the record says were answered.
+fn answered(draft: &Draft<'_>, record: &RunRecord) -> Vec<String> {
+    let issue = &draft.seen.issue;
+    let names = [label::RETRY, label::REBUILD].map(|name| format!("{}{name}", draft.world.policy.label_prefix));
+    let is_answered = |label: &&String| {
+        let newest = door::newest_set(&issue.label_events, label);
+        names.iter().any(|name| name.eq_ignore_ascii_case(label)) && newest.is_some_and(|e| e.id <= record.answered)
+    };
+    issue.labels.iter().filter(is_answered).cloned().collect()
 }
 
 /// The status of each stage on the head: pending until it is known, never left pending by a run that rests.

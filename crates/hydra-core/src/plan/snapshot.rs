@@ -178,6 +178,17 @@ pub struct JobSeen {
     pub outcome: Option<JobOutcome>,
     /// Why Hydra stopped it, where it did.
     pub stop: Option<StopReason>,
+    /// The commits that it was given, where that is still known.
+    pub given: Option<Given>,
+}
+
+/// The commits that a job was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The base that its generation was built on.
+    pub base: CommitSha,
+    /// The head that it works on or judges.
+    pub head: CommitSha,
 }
 
 impl JobSeen {

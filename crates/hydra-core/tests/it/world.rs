@@ -239,7 +239,9 @@ impl World {
             status: RuntimeStatus::Running,
         };
         let progress = Progress { account: order.account.clone(), ..Progress::default() };
-        self.seen.jobs.push(JobSeen { key: order.key.clone(), observed, progress, outcome: None, stop: None });
+        let given = Some(Given { base: order.base.clone(), head: order.head.clone() });
+        let key = order.key.clone();
+        self.seen.jobs.push(JobSeen { key, observed, progress, outcome: None, stop: None, given });
     }
 
     fn written(&mut self, role: TokenRole, write: &ForgeWrite) {

@@ -182,7 +182,7 @@ impl Look<'_> {
         progress.account = progress.account.or_else(|| outcome::account_of(observed));
         let outcome = outcome::of(shared, observed, stop.as_ref()).await?;
         let stop = stop.and_then(|note| note.why.reason());
-        Ok(Some(JobSeen { key, observed: observed.clone(), progress, outcome, stop }))
+        Ok(Some(JobSeen { key, observed: observed.clone(), progress, outcome, stop, given: None }))
     }
 }
 
