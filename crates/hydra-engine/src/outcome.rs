@@ -2,6 +2,7 @@
 
 mod builder;
 mod ends;
+mod lost;
 mod review;
 
 use crate::{
@@ -19,6 +20,7 @@ use hydra_core::{
     money::Spend,
     plan::{JobOutcome, OutcomeKind, StopReason},
     ports::{Collected, RuntimeErrorKind},
+    record::RunRecord,
 };
 use std::{
     collections::BTreeMap,
@@ -66,8 +68,47 @@ pub(crate) struct Left<'a> {
     pub(crate) ended_at: Timestamp,
 }
 
-/// The outcome; `None` while the job has not ended. An error: its outputs cannot be read now, ask again.
+/// What a job was started with, as far as it can be known.
+pub(crate) enum Order {
+    /// As it was kept.
+    Kept(Box<OrderNote>),
+    /// The state folder does not know it: as it must have been.
+    Guessed(Box<OrderNote>),
+    /// Neither.
+    Lost,
+}
+
+/// What a job of an issue was started with. `None`: its record comes first, then it can be said.
+pub(crate) async fn order_of(
+    shared: &Shared,
+    job: &Observed,
+    record: Option<&RunRecord>,
+) -> Result<Option<Order>, Unseen> {
+    let note = order::read_note(&shared.state, &job.id);
+    if let Some(note) = note.map_err(|error| Unseen::new(format!("what {} was started with", job.id), error))? {
+        return Ok(Some(Order::Kept(Box::new(note))));
+    }
+    let knows = |record: &&RunRecord| record.stages.iter().any(|entry| entry.job == job.id);
+    let (Some(key), Some(record)) = (&job.key, record.filter(knows)) else { return Ok(None) };
+    Ok(Some(match lost::again(shared, record, key, job).await? {
+        Some(note) => Order::Guessed(Box::new(note)),
+        None => Order::Lost,
+    }))
+}
+
+/// The outcome of a job that is nobody's but this process's; `None` while it has not ended.
 pub(crate) async fn of(shared: &Shared, job: &Observed, stop: Option<&StopNote>) -> Result<Option<JobOutcome>, Unseen> {
+    let order = order_of(shared, job, None).await?;
+    judged(shared, job, stop, order.unwrap_or(Order::Lost)).await
+}
+
+/// The outcome; `None` while the job has not ended. An error: its outputs cannot be read now, ask again.
+pub(crate) async fn judged(
+    shared: &Shared,
+    job: &Observed,
+    stop: Option<&StopNote>,
+    order: Order,
+) -> Result<Option<JobOutcome>, Unseen> {
     let (code, oom, at) = match &job.status {
         RuntimeStatus::Created | RuntimeStatus::Running => return Ok(None),
         RuntimeStatus::Exited { code, oom, at } => (Some(*code), *oom, *at),
@@ -87,12 +128,15 @@ pub(crate) async fn of(shared: &Shared, job: &Observed, stop: Option<&StopNote>)
         }
         Err(error) => return Err(Unseen::new(what(), error)),
     };
-    let note = order::read_note(&shared.state, &job.id).map_err(|error| Unseen::new(what(), error))?;
-    let (tally, events) = read_events(shared, &job.id, &out, note.as_ref());
+    let (note, guessed) = match order {
+        Order::Kept(note) => (Some(note), false),
+        Order::Guessed(note) => (Some(note), true),
+        Order::Lost => (None, true),
+    };
+    let (tally, events) = read_events(shared, job, &out, note.as_deref());
     let spend = tally.progress.spend;
     let Some(note) = note else {
-        let why = "the state folder does not know what it was started with, so its work cannot be judged".to_owned();
-        return Ok(Some(settle(shared, job, spend, OutcomeKind::Outage { class: "vanished", why })));
+        return Ok(Some(settle(shared, job, spend, unknown())));
     };
     let result = out.files.get("result.json").and_then(|bytes| read_result(bytes, &job.id));
     let left = Left { shared, job, note: &note, out: &out, tally, events, result, ended_at: at };
@@ -105,7 +149,11 @@ pub(crate) async fn of(shared: &Shared, job: &Observed, stop: Option<&StopNote>)
         (Some(_), _) if oom => {
             broken("memory", format!("it needed more than {} MiB of memory", note.limits.memory_mib))
         }
-        (Some(code), _) if code == i64::from(exit::DONE) => done(&left).await?,
+        (Some(code), _) if code == i64::from(exit::DONE) => match done(&left).await? {
+            // It may have been given something else than is guessed: it is made again rather than held against it.
+            OutcomeKind::Refused { .. } if guessed => unknown(),
+            kind => kind,
+        },
         (Some(code), _) => ends::of(&left, code),
     };
     Ok(Some(settle(shared, job, spend, kind)))
@@ -115,6 +163,11 @@ fn settle(shared: &Shared, job: &Observed, spend: Spend, kind: OutcomeKind) -> J
     let outcome = JobOutcome { kind, spend, account: account_of(job) };
     shared.outcomes.put(job, &outcome);
     outcome
+}
+
+fn unknown() -> OutcomeKind {
+    let why = "the state folder does not know what it was started with, so its work cannot be judged".to_owned();
+    OutcomeKind::Outage { class: "vanished", why }
 }
 
 /// What a stop from outside means. A job that did its work before the stop reached it did its work.
@@ -173,15 +226,18 @@ fn read_result(bytes: &[u8], job: &JobId) -> Option<JobResult> {
 }
 
 /// The event lines, redacted: of the file in `/out`, or of what was followed live when the file is not to be had.
-fn read_events(shared: &Shared, job: &JobId, out: &Collected, note: Option<&OrderNote>) -> (Tally, Vec<AgentEvent>) {
-    let fallback = note.and_then(|note| note.model.as_ref());
+fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&OrderNote>) -> (Tally, Vec<AgentEvent>) {
+    // Without its note it is priced as its persona's model: what it cost counts all the same.
+    let persona = job.key.as_ref().and_then(|key| shared.config.policy.personas.get(&key.stage));
+    let fallback = note.map_or_else(|| persona.map(|persona| persona.model.clone()), |note| note.model.clone());
+    let fallback = fallback.as_ref();
     let mut tally = Tally::default();
     let mut events = Vec::new();
     let kept;
     let bytes: &[u8] = match out.files.get("events.jsonl") {
         Some(bytes) => bytes,
         None => {
-            kept = std::fs::read(shared.state.log(job)).unwrap_or_default();
+            kept = std::fs::read(shared.state.log(&job.id)).unwrap_or_default();
             &kept
         }
     };

@@ -41,6 +41,33 @@ pub(super) fn advance(draft: &mut Draft<'_>) {
             draft.because(reason);
         }
     }
+    orphans(draft);
+}
+
+/// Jobs of this generation that no entry speaks of and nothing waits for: started by an orchestrator that died, after which things went
+/// another way. They are stopped, counted and removed like any other.
+fn orphans(draft: &mut Draft<'_>) {
+    let Some(record) = &draft.record else { return };
+    let is_orphan = |job: &&JobSeen| {
+        job.key.generation == record.generation
+            && !record.stages.iter().any(|entry| entry.job == *job.id())
+            && !draft.wants.iter().any(|want| want.order.key == job.key)
+    };
+    let orphans: Vec<JobSeen> = draft.seen.jobs.iter().filter(is_orphan).cloned().collect();
+    for job in orphans {
+        match job.observed.status {
+            RuntimeStatus::Created => {
+                draft.remove.push(job.id().clone());
+                continue;
+            }
+            RuntimeStatus::Running => {
+                draft.effects.push(Action::StopJob { job: job.id().clone(), why: StopReason::Superseded });
+            }
+            // It is removed at the next look, once its cost is known.
+            RuntimeStatus::Exited { .. } | RuntimeStatus::Lost { .. } => {}
+        }
+        close_entry(draft, &job, StageResult::Stopped, "nothing waited for it any more");
+    }
 }
 
 /// Jobs of other generations, and ended jobs that the record has settled already, are in nobody's way for long.

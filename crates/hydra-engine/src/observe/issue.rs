@@ -1,10 +1,14 @@
 //! One issue, looked at closely.
 
 use super::{People, PinnedIssue, Unseen, World, change, pin, pulls, record};
-use crate::{outcome, watch::Shared};
+use crate::{
+    outcome::{self, Order},
+    watch::Shared,
+};
 use hydra_core::{
     BranchName, ChangeName, CommitSha, IssueKey, IssueNumber, Login,
-    plan::{ChangeRead, IssueSnapshot, JobSeen, LeaseRead, RecordRead},
+    job::Observed,
+    plan::{ChangeRead, Given, IssueSnapshot, JobSeen, LeaseRead, RecordRead},
     ports::PullQuery,
     record::RunRecord,
     view::{IssueView, RepoView},
@@ -64,7 +68,7 @@ impl Look<'_> {
         let verdicts = pulls::verdicts(shared, key, generation, &pulls);
         let mut jobs = Vec::new();
         for observed in self.world.jobs_of(key) {
-            jobs.extend(self.job(observed).await?);
+            jobs.extend(self.job(observed, known, &lease).await?);
         }
         if let Some(record) = known {
             shared.ledger.settled(key, record, self.world.now);
@@ -173,16 +177,33 @@ impl Look<'_> {
         Ok((descends, conflicts))
     }
 
-    async fn job(&self, observed: &hydra_core::job::Observed) -> Result<Option<JobSeen>, Unseen> {
+    async fn job(
+        &self,
+        observed: &Observed,
+        record: Option<&RunRecord>,
+        lease: &LeaseRead,
+    ) -> Result<Option<JobSeen>, Unseen> {
         let Some(key) = observed.key.clone() else { return Ok(None) };
         let shared = self.shared;
         let stop =
             crate::stops::read(&shared.state, &observed.id).map_err(|error| Unseen::new("a stop's reason", error))?;
         let mut progress = shared.progress(&observed.id);
         progress.account = progress.account.or_else(|| outcome::account_of(observed));
-        let outcome = outcome::of(shared, observed, stop.as_ref()).await?;
+        let record = record.filter(|record| record.generation == key.generation);
+        let order = outcome::order_of(shared, observed, record).await?;
+        let given = match &order {
+            Some(Order::Kept(note)) => Some(Given { base: note.base.clone(), head: note.head.clone() }),
+            Some(Order::Guessed(_) | Order::Lost) | None => None,
+        };
+        let outcome = match order {
+            // What a job of another orchestrator left is that one's to judge: only it knows what it asked for and what it stopped.
+            Some(order) if !matches!(lease, LeaseRead::Other(_)) => {
+                outcome::judged(shared, observed, stop.as_ref(), order).await?
+            }
+            Some(_) | None => None,
+        };
         let stop = stop.and_then(|note| note.why.reason());
-        Ok(Some(JobSeen { key, observed: observed.clone(), progress, outcome, stop, given: None }))
+        Ok(Some(JobSeen { key, observed: observed.clone(), progress, outcome, stop, given }))
     }
 }
 

@@ -51,6 +51,51 @@ pub(crate) struct PullEnd {
     pub(crate) comments: Vec<String>,
 }
 
+impl End {
+    /// The same, for a telling in which what judges had in hand was lost and judged anew: without attempts and cost.
+    pub(crate) fn without_attempts(mut self) -> Self {
+        let plain = |line: &String| -> String {
+            let words: Vec<&str> = line.split(' ').filter(|word| !is_attempt(word)).collect();
+            words.join(" ")
+        };
+        for issue in self.issues.values_mut() {
+            let kept = issue.stages.iter().filter(|line| !line.contains(": outage,") && !line.contains(": stopped,"));
+            issue.stages = kept.map(|line| line.split(", ").next().unwrap_or_default().to_owned()).collect();
+            issue.stages = issue.stages.iter().map(|line| plain(&line.replace(':', " :"))).collect();
+            issue.spend = Spend::default();
+        }
+        for pull in &mut self.pulls {
+            pull.text.clear();
+            pull.reviews = pull.reviews.iter().map(plain).collect();
+        }
+        self.starts.clear();
+        self
+    }
+    /// What was made twice.
+    pub(crate) fn doubled(&self) -> Vec<String> {
+        let comments = self.issues.values().flat_map(|issue| &issue.comments);
+        let reviews = self.pulls.iter().flat_map(|pull| pull.reviews.iter().chain(&pull.comments));
+        let jobs = self.starts.iter().map(ToString::to_string);
+        let pulls = self.pulls.iter().map(|pull| pull.marker.clone());
+        let mut all: Vec<String> = comments.chain(reviews).cloned().chain(jobs).chain(pulls).collect();
+        all.sort();
+        all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect()
+    }
+    /// Jobs with an agent that were started.
+    pub(crate) fn agents(&self) -> u32 {
+        let is_quality = |job: &&JobId| job.as_str().contains("-quality-") && !job.as_str().contains("-fix-quality-");
+        self.starts.iter().filter(|job| !is_quality(job)).count() as u32
+    }
+    /// Model turns that the records know of.
+    pub(crate) fn turns(&self) -> u32 {
+        self.issues.values().map(|issue| issue.spend.turns).sum()
+    }
+}
+
+fn is_attempt(word: &str) -> bool {
+    word.strip_prefix('a').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The record in an issue's status comment, as it stands.
 pub(crate) fn record(world: &World, number: u64) -> Option<RunRecord> {
     let text = world.status(number);
