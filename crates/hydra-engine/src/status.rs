@@ -3,6 +3,7 @@
 mod facts;
 mod local;
 mod look;
+mod seen;
 mod tell;
 
 pub use facts::*;

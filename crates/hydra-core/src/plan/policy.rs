@@ -1,6 +1,11 @@
 //! The configuration that decisions depend on.
 
-use crate::{Login, ModelName, Stage, money::{Spend, Tokens, Usd}, persona::Persona, view::Permission};
+use crate::{
+    Login, ModelName, Stage,
+    money::{Spend, Tokens, Usd},
+    persona::Persona,
+    view::Permission,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// See `docs/configuration.md` for each value's meaning, unit and default.

@@ -136,7 +136,9 @@ impl fmt::Display for Reason {
             Self::NoTrigger { label } => write!(f, "the label `{label}` is not set; set it to start"),
             Self::Closed => f.write_str("the issue is closed; open it again to go on"),
             Self::Archived => f.write_str("the repository is archived and refuses every write"),
-            Self::Leased { owner, until } => write!(f, "another orchestrator ({owner}) holds the lease until {until:.0}"),
+            Self::Leased { owner, until } => {
+                write!(f, "another orchestrator ({owner}) holds the lease until {until:.0}")
+            }
             Self::Running { stage, since, doing } if doing.is_empty() => write!(f, "{stage} runs since {since:.0}"),
             Self::Running { stage, since, doing } => write!(f, "{stage} runs since {since:.0}: {doing}"),
             Self::Rival { change, issue } => {
@@ -146,7 +148,9 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Dependency { what } => write!(f, "it depends on {what}, which is not closed"),
-            Self::Held { scope, reason, until: Some(until) } => write!(f, "{scope} is on hold until {until:.0}: {reason}"),
+            Self::Held { scope, reason, until: Some(until) } => {
+                write!(f, "{scope} is on hold until {until:.0}: {reason}")
+            }
             Self::Held { scope, reason, until: None } => {
                 write!(f, "{scope} is on hold: {reason}; `hydra resume` lifts it")
             }
