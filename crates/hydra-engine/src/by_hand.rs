@@ -310,13 +310,14 @@ impl Engine {
     }
 }
 
-/// An issue that is none: for a change that nobody opened an issue for.
+/// An issue that is none: for a change that nobody opened an issue for. `url` is where the change lies, for the agent to be told.
 #[must_use]
 pub fn no_issue(
     key: IssueKey,
     change: &ChangeName,
     title: &str,
     author: hydra_core::Login,
+    url: String,
     now: Timestamp,
 ) -> IssueView {
     IssueView {
@@ -330,7 +331,7 @@ pub fn no_issue(
         comments: Vec::new(),
         edited_at: None,
         updated_at: now,
-        url: String::new(),
+        url,
     }
 }
 

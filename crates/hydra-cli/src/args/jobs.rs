@@ -81,6 +81,9 @@ pub struct DevRunArgs {
     /// The issue that goes with it
     #[arg(long, value_name = "OWNER/NAME#N")]
     pub issue: Option<IssueKey>,
+    /// Mend what an earlier stage by hand found: the folder of its results (fix, fix-quality)
+    #[arg(long, value_name = "DIR")]
+    pub after: Option<PathBuf>,
     /// Where the results are kept; otherwise a new folder below the state folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

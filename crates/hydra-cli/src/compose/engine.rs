@@ -73,7 +73,11 @@ fn local(error: hydra_engine::EngineError) -> Failure {
     Failure::new(Exit::Local, error.to_string())
 }
 
-async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTreeMap<TokenRole, Login>, Failure> {
+/// The login of each role that has a token: the configuration's, or GitHub's word.
+///
+/// # Errors
+/// When GitHub refuses a token.
+pub(crate) async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTreeMap<TokenRole, Login>, Failure> {
     let mut logins = settings.logins.clone();
     for role in TokenRole::ALL {
         if !logins.contains_key(role) && settings.token(*role).is_some() {
@@ -83,7 +87,11 @@ async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTreeMap<Token
     Ok(logins)
 }
 
-fn config(
+/// The configuration as the engine is told it.
+///
+/// # Errors
+/// When the signing key is missing or an image is not pinned.
+pub(crate) fn config(
     settings: &Settings,
     logins: BTreeMap<TokenRole, Login>,
     redactor: Arc<Redactor>,

@@ -4,6 +4,7 @@
 mod commands;
 mod configuration;
 mod demo;
+mod dev_run;
 mod documents;
 mod harness;
 mod leaks;

@@ -1,0 +1,196 @@
+//! Where a stage by hand works: a repository in a folder of this machine, or one at GitHub; its base and its head as commits.
+
+use super::no_forge::NoForge;
+use crate::{args::DevRunArgs, compose, config::Settings, context::Context, exit::Exit, failure::Failure};
+use async_trait::async_trait;
+use hydra_core::{
+    BranchName, ChangeName, CommitSha, IssueKey, RepoName, TokenRole,
+    digest::sha256_hex,
+    ports::{Forge, ForgeWriter, Leases, PullQuery, Workspace, WorkspaceError},
+    view::{IssueView, PullView, RepoView},
+};
+use hydra_github::GitHub;
+use hydra_workspace::{GitWorkspace, Remotes};
+use secrecy::SecretString;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+/// A place.
+pub(super) struct Place {
+    pub(super) view: RepoView,
+    pub(super) base: CommitSha,
+    pub(super) head: CommitSha,
+    /// The folder, where it is one.
+    pub(super) folder: Option<PathBuf>,
+    pub(super) warnings: Vec<String>,
+    github: Option<Arc<GitHub>>,
+    workspace: Arc<GitWorkspace>,
+}
+
+impl Place {
+    /// Finds the repository that was named, and the commits.
+    pub(super) async fn find(context: &Context, settings: &Settings, args: &DevRunArgs) -> Result<Self, Failure> {
+        let folder = context.cwd.join(&args.repo);
+        if folder.is_dir() {
+            return Self::here(settings, args, &folder);
+        }
+        let repo: RepoName = args.repo.parse().map_err(|_| {
+            Failure::new(
+                Exit::Usage,
+                format!("--repo {}: there is no such folder, and it is not OWNER/NAME", args.repo),
+            )
+        })?;
+        Self::there(settings, args, super::super::spelled(repo, settings)).await
+    }
+
+    fn here(settings: &Settings, args: &DevRunArgs, folder: &Path) -> Result<Self, Failure> {
+        if args.publish || args.issue.is_some() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "--publish and --issue are for a repository at GitHub: --repo names a folder",
+            )
+            .help("name the repository as OWNER/NAME"));
+        }
+        let top = git(folder, &["rev-parse", "--show-toplevel"])?.map(PathBuf::from);
+        let bare = git(folder, &["rev-parse", "--absolute-git-dir"])?.map(PathBuf::from);
+        let root = top.filter(|top| !top.as_os_str().is_empty()).or(bare).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("{} is no git repository", folder.display()))
+                .help("`git init` and commit something")
+        })?;
+        let base = commit(&root, args.base.as_deref().unwrap_or("HEAD"))?;
+        let head = args.head.as_deref().map_or(Ok(base.clone()), |head| commit(&root, head))?;
+        let branch = git(&root, &["symbolic-ref", "--short", "HEAD"])?.unwrap_or_else(|| "main".to_owned());
+        let mut warnings = Vec::new();
+        if args.base.is_none() && git(&root, &["status", "--porcelain"])?.is_some_and(|changes| !changes.is_empty()) {
+            warnings.push("what is not committed is not part of what the stage sees".to_owned());
+        }
+        let name = local_name(&root)?;
+        let default_branch: BranchName =
+            branch.parse().map_err(|error: hydra_core::IdError| Failure::new(Exit::Usage, error.to_string()))?;
+        let clone_url = root.display().to_string();
+        let workspace = GitWorkspace::new(&settings.state_dir, Arc::new(Here(clone_url.clone())));
+        Ok(Self {
+            view: RepoView { name, default_branch, private: true, archived: false, clone_url, labels: Vec::new() },
+            base,
+            head,
+            folder: Some(root),
+            warnings,
+            github: None,
+            workspace: Arc::new(workspace),
+        })
+    }
+
+    async fn there(settings: &Settings, args: &DevRunArgs, repo: RepoName) -> Result<Self, Failure> {
+        if let Some(other) = args.issue.as_ref().filter(|issue| issue.repo != repo) {
+            return Err(Failure::new(Exit::Usage, format!("--issue {other} is of another repository than {repo}")));
+        }
+        let github = Arc::new(compose::github(settings)?);
+        let workspace = Arc::new(compose::workspace(settings)?);
+        let view = github.repository(&repo).await?;
+        let base = match &args.base {
+            Some(text) => at(&workspace, &repo, text).await?,
+            None => tip(&workspace, &repo, &view.default_branch).await?,
+        };
+        let head = match &args.head {
+            Some(text) => at(&workspace, &repo, text).await?,
+            None => base.clone(),
+        };
+        Ok(Self { view, base, head, folder: None, warnings: Vec::new(), github: Some(github), workspace })
+    }
+
+    pub(super) fn workspace(&self) -> Arc<dyn Workspace> {
+        self.workspace.clone()
+    }
+    pub(super) fn forge(&self) -> Arc<dyn Forge> {
+        self.github.clone().map_or_else(|| Arc::new(NoForge) as _, |github| github as _)
+    }
+    pub(super) fn writer(&self) -> Arc<dyn ForgeWriter> {
+        self.github.clone().map_or_else(|| Arc::new(NoForge) as _, |github| github as _)
+    }
+    pub(super) fn leases(&self) -> Arc<dyn Leases> {
+        self.github.clone().map_or_else(|| Arc::new(NoForge) as _, |github| github as _)
+    }
+    /// The issue, as it is now.
+    pub(super) async fn issue(&self, key: &IssueKey) -> Result<IssueView, Failure> {
+        Ok(self.forge().issue(key).await?)
+    }
+    /// Pull requests of the change's branch; none where there is no GitHub.
+    pub(super) async fn pulls(&self, change: &ChangeName) -> Result<Vec<PullView>, Failure> {
+        let Some(github) = &self.github else { return Ok(Vec::new()) };
+        let branch: BranchName = format!("hydra/{change}")
+            .parse()
+            .map_err(|error: hydra_core::IdError| Failure::new(Exit::Usage, error.to_string()))?;
+        Ok(github.pulls(&self.view.name, &PullQuery::Head(branch)).await?)
+    }
+}
+
+/// The remote of a repository in a folder: the folder.
+struct Here(String);
+
+#[async_trait]
+impl Remotes for Here {
+    fn url(&self, _: &RepoName) -> String {
+        self.0.clone()
+    }
+    async fn token(&self, _: &RepoName, _: TokenRole) -> Result<Option<SecretString>, WorkspaceError> {
+        Ok(None)
+    }
+}
+
+/// `local/<folder>-<digits>`: two folders of one name have mirrors of their own.
+fn local_name(root: &Path) -> Result<RepoName, Failure> {
+    let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).take(40).collect();
+    let name = name.trim_matches('-');
+    let digest = sha256_hex(root.to_string_lossy().as_bytes());
+    let digits = digest.get(..8).unwrap_or_default();
+    format!("local/{}-{digits}", if name.is_empty() { "repo" } else { name })
+        .parse()
+        .map_err(|error: hydra_core::IdError| Failure::new(Exit::Internal, error.to_string()))
+}
+
+/// A commit of a folder's repository; or one that an earlier stage by hand delivered, which only Hydra's mirror holds.
+fn commit(root: &Path, text: &str) -> Result<CommitSha, Failure> {
+    let wanted = format!("{text}^{{commit}}");
+    if let Some(found) = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])? {
+        return found.parse().map_err(|error: hydra_core::IdError| Failure::new(Exit::Internal, error.to_string()));
+    }
+    text.parse().map_err(|_| {
+        Failure::new(Exit::Usage, format!("{} has no commit or branch {text:?}", root.display()))
+            .help("`git log` and `git branch` list them; an empty repository has none yet")
+    })
+}
+
+/// A commit or branch of a repository at GitHub.
+async fn at(workspace: &GitWorkspace, repo: &RepoName, text: &str) -> Result<CommitSha, Failure> {
+    if let Ok(commit) = text.parse() {
+        return Ok(commit);
+    }
+    let branch: BranchName = text.parse().map_err(|error: hydra_core::IdError| {
+        Failure::new(Exit::Usage, error.to_string()).help("give a branch, or a commit with all of its 40 digits")
+    })?;
+    tip(workspace, repo, &branch).await
+}
+
+async fn tip(workspace: &GitWorkspace, repo: &RepoName, branch: &BranchName) -> Result<CommitSha, Failure> {
+    Ok(workspace.tips(repo, branch, branch).await?.base)
+}
+
+/// What git says, without its line end; `None` when it refuses.
+fn git(folder: &Path, args: &[&str]) -> Result<Option<String>, Failure> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).args(args);
+    // A hook's environment names another repository than the one that is meant.
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"] {
+        command.env_remove(variable);
+    }
+    let output = command
+        .output()
+        .map_err(|error| Failure::local("git cannot be started", &error).help("install git 2.38 or newer"))?;
+    let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+    Ok(output.status.success().then_some(text))
+}
