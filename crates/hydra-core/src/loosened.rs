@@ -74,7 +74,7 @@ rule!(
 rule!(FOCUS, r"\b(?:it|test|describe|context|suite|t)\.only\b|^\s*f(?:it|describe|context)\s*\(");
 rule!(
     ASSERTION,
-    r"(?i)^\s*(?:[\w.]*\bassert\w*\b|(?:debug_)?assert\w*!|.*\bexpect\s*\(|.*\.should\b|(?:t|require|is|check)\.\w+\s*\(|(?:EXPECT|ASSERT|CHECK|REQUIRE)_?\w*\s*\(|.*->assert\w+\s*\(|proptest::prop_assert|prop_assert|insta::assert)"
+    r#"(?i)^\s*(?:[\w.]*\bassert\w*\b|(?:check|expect|is|ok)\w*\s+["'$]|(?:debug_)?assert\w*!|.*\bexpect\s*\(|.*\.should\b|(?:t|require|is|check)\.\w+\s*\(|(?:EXPECT|ASSERT|CHECK|REQUIRE)_?\w*\s*\(|.*->assert\w+\s*\(|proptest::prop_assert|prop_assert|insta::assert)"#
 );
 rule!(
     STRICT,

@@ -6,5 +6,7 @@
 
 mod hands;
 mod main_line;
+mod plays;
+mod reviews;
 mod script;
 mod stage;

@@ -79,6 +79,15 @@ fn fewer_and_weaker_assertions() {
 }
 
 #[test]
+fn shell_tests_assert_by_commands() {
+    assert_eq!(
+        kinds("tests/test_slug.sh", "-check \"digits stay\" \"a-1\" \"$(sh bin/slug 'A 1')\"\n"),
+        [Loosening::FewerAssertions]
+    );
+    assert_eq!(kinds("tests/test_slug.sh", "-checkout main\n"), []);
+}
+
+#[test]
 fn a_command_that_tolerates_failure() {
     assert_eq!(kinds("package.json", "-  \"test\": \"tap\"\n+  \"test\": \"tap || true\"\n"), [Loosening::Tolerated]);
     assert_eq!(kinds("src/a.sh.txt", "+ x || true\n"), []);
