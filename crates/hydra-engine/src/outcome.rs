@@ -9,7 +9,7 @@ use crate::{
     observe::Unseen,
     order::{self, OrderNote},
     stops::StopNote,
-    tally::Tally,
+    tally::{self, Tally},
     watch::Shared,
 };
 use hydra_core::{
@@ -231,8 +231,6 @@ fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&O
     let persona = job.key.as_ref().and_then(|key| shared.config.policy.personas.get(&key.stage));
     let fallback = note.map_or_else(|| persona.map(|persona| persona.model.clone()), |note| note.model.clone());
     let fallback = fallback.as_ref();
-    let mut tally = Tally::default();
-    let mut events = Vec::new();
     let kept;
     let bytes: &[u8] = match out.files.get("events.jsonl") {
         Some(bytes) => bytes,
@@ -241,15 +239,5 @@ fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&O
             &kept
         }
     };
-    for line in bytes.split(|byte| *byte == b'\n') {
-        // An over-long line is garbage whatever it holds: it is not even decoded.
-        if line.len() > hydra_core::agent_event::MAX_LINE {
-            tally.garbage = tally.garbage.saturating_add(1);
-            continue;
-        }
-        let text = String::from_utf8_lossy(line);
-        let text = shared.config.redactor.redact_line(&text);
-        events.extend(tally.line(&text, &shared.config.prices, fallback));
-    }
-    (tally, events)
+    tally::read(bytes, &shared.config.redactor, &shared.config.prices, fallback)
 }

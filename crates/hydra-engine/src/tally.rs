@@ -5,6 +5,7 @@ use hydra_core::{
     agent_event::{AgentEnd, AgentEvent, EventKind, MAX_LINE, SCHEMA, Trouble},
     plan::Progress,
     prices::PriceTable,
+    redact::Redactor,
 };
 
 /// Lines that could not be read are counted and kept as this many examples.
@@ -43,6 +44,29 @@ pub fn parse(line: &str) -> Option<AgentEvent> {
     }
     let event: AgentEvent = serde_json::from_str(line).ok()?;
     (event.v == SCHEMA || event.v + 1 == SCHEMA).then_some(event)
+}
+
+/// A whole file of lines, each redacted before anything of it is read: what they add up to, and the events themselves.
+#[must_use]
+pub fn read(
+    bytes: &[u8],
+    redactor: &Redactor,
+    prices: &PriceTable,
+    fallback: Option<&ModelName>,
+) -> (Tally, Vec<AgentEvent>) {
+    let mut tally = Tally::default();
+    let mut events = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        // An over-long line is garbage whatever it holds: it is not even decoded.
+        if line.len() > MAX_LINE {
+            tally.garbage = tally.garbage.saturating_add(1);
+            continue;
+        }
+        let text = String::from_utf8_lossy(line);
+        let text = redactor.redact_line(&text);
+        events.extend(tally.line(&text, prices, fallback));
+    }
+    (tally, events)
 }
 
 impl Tally {
