@@ -154,13 +154,21 @@ async fn tell(story: &Story, at: u64, who: Heir) -> (End, u64) {
     (end::of(&world).await, calls)
 }
 
+/// Which of so many points of a story are tried: all of the first two stories and every third of the others; all of them at night.
+fn points(story: usize, all: u64) -> impl Iterator<Item = u64> {
+    let step = if story < 2 || std::env::var_os("HYDRA_NIGHTLY").is_some() { 1 } else { 3 };
+    (1..=all).step_by(step)
+}
+
 async fn kill_everywhere(who: Heir) {
-    let (mut total, mut wrong) = (0, Vec::new());
-    for story in &STORIES {
+    let (mut total, mut kills, mut wrong) = (0, 0, Vec::new());
+    for (number, story) in STORIES.iter().enumerate() {
         let (undisturbed, calls) = tell(story, 0, who).await;
         assert!(undisturbed.left.is_empty() && undisturbed.leases == 0, "{}: {undisturbed:#?}", story.name);
-        println!("{}: {} effects, killed before and after each ({who:?})", story.name, calls / 2);
-        for at in 1..=calls {
+        let tried = points(number, calls).count();
+        println!("{}: {} effects, {tried} kills before and after them ({who:?})", story.name, calls / 2);
+        kills += tried;
+        for at in points(number, calls) {
             let (told, _) = tell(story, at, who).await;
             let side = if at % 2 == 1 { "before" } else { "after" };
             let what = format!("{}, killed {side} effect {} ({who:?})", story.name, at.div_ceil(2));
@@ -184,9 +192,9 @@ async fn kill_everywhere(who: Heir) {
         }
         total += calls / 2;
     }
-    println!("{total} effects in {} stories, {} kills ({who:?})", STORIES.len(), total * 2);
-    assert!(total > 150, "the stories have effects");
-    assert!(wrong.is_empty(), "{} of {} kills end otherwise:\n{}", wrong.len(), total * 2, wrong.join("\n"));
+    println!("{total} effects in {} stories, {kills} kills ({who:?})", STORIES.len());
+    assert!(total > 150 && kills > 200, "the stories have effects");
+    assert!(wrong.is_empty(), "{} of {kills} kills end otherwise:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Says only what differs.
@@ -240,10 +248,11 @@ async fn every_write_refused_once_and_every_answer_lost_once() {
     let refused = Fate { before: Some(Woe::Outage), ..Fate::default() };
     let lost = Fate { after: Some(Woe::Outage), ..Fate::default() };
     let mut wrong = Vec::new();
-    for story in &STORIES {
+    for (number, story) in STORIES.iter().enumerate() {
         let (undisturbed, writes) = tell_with(story, 0, Fate::default()).await;
-        println!("{}: {writes} writes, each refused once and each answer lost once", story.name);
-        for at in 1..=writes {
+        let tried = points(number, writes).count();
+        println!("{}: {writes} writes, {tried} of them refused once, and as many answers lost once", story.name);
+        for at in points(number, writes) {
             for (how, fate) in [("refused", refused), ("done, its answer lost", lost)] {
                 let (told, _) = tell_with(story, at, fate).await;
                 wrong.extend(differs(&undisturbed, &told, &format!("{}, write {at} {how}", story.name)));
