@@ -7,7 +7,7 @@ use hydra_core::{
     ports::{Runtime as _, Selector},
     record::{Phase, RunRecord},
     verdict::{Envelope, Signed},
-    view::{PullState, PullView},
+    view::{IssueView, PullState, PullView},
 };
 use std::collections::BTreeMap;
 
@@ -98,7 +98,13 @@ fn is_attempt(word: &str) -> bool {
 
 /// The record in an issue's status comment, as it stands.
 pub(crate) fn record(world: &World, number: u64) -> Option<RunRecord> {
-    let text = world.status(number);
+    record_in(&world.status(number))
+}
+pub(crate) fn recorded(issue: &IssueView) -> Option<RunRecord> {
+    let status = issue.comments.iter().find(|comment| comment.body.starts_with("<!-- hydra:status g0 -->"))?;
+    record_in(&status.body)
+}
+pub(crate) fn record_in(text: &str) -> Option<RunRecord> {
     let (_, rest) = text.split_once("```json hydra-record\n")?;
     let (json, _) = rest.split_once("\n```")?;
     let signed: Signed<RunRecord> = serde_json::from_str(json).unwrap();

@@ -1,6 +1,9 @@
 //! A forge in memory: one repository, issues, pull requests, reviews, statuses, leases. Writes are looked up by their keys.
 
-use crate::trouble::{Call, Trouble, Whom};
+use crate::{
+    laws::{self, Laws},
+    trouble::{Call, Trouble, Whom},
+};
 use async_trait::async_trait;
 use hydra_core::{
     BranchName, CommitSha, IssueKey, IssueNumber, Login, PullNumber, RepoName, Timestamp, TokenRole,
@@ -31,6 +34,8 @@ pub(crate) struct State {
     pub(crate) statuses: BTreeMap<CommitSha, Vec<StatusView>>,
     /// Who wrote what, and to which issue or pull request.
     pub(crate) writes: Vec<String>,
+    /// How many writes each issue got, those to its pull requests too.
+    pub(crate) written: BTreeMap<IssueNumber, u64>,
     pub(crate) reads: usize,
     pub(crate) next: u64,
     /// Every read fails with this.
@@ -41,6 +46,9 @@ pub(crate) struct FakeForge {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) trouble: Trouble,
+    /// Which orchestrator is at this end of the line.
+    pub(crate) owner: String,
+    pub(crate) laws: Laws,
 }
 
 pub(crate) fn login(role: TokenRole) -> Login {
@@ -195,11 +203,14 @@ impl ForgeWriter for FakeForge {
                 return Err(error.clone());
             }
             let me = login(role);
+            let (wrong, of) = (laws::of_write(&state, &self.owner, write), laws::issue_of(&state, write));
             let applied = apply(&mut state, &me, write, now)?;
             if let Applied::Made(_) = applied {
                 let value = serde_json::to_value(write).unwrap();
                 let kind = value["write"].as_str().unwrap().to_owned();
                 state.writes.push(format!("{role} {kind}"));
+                of.into_iter().for_each(|number| *state.written.entry(number).or_default() += 1);
+                self.laws.broken(wrong.into_iter().chain(laws::of_pulls(&state)));
             }
             Ok(applied)
         };

@@ -123,7 +123,7 @@ fn heir(world: &World, heir: Heir) -> Engine {
             std::fs::remove_dir_all(entry.unwrap().path()).or_else(|_| std::fs::remove_file(world.dir.path())).unwrap();
         }
     }
-    Engine::new(config, world.ports()).unwrap()
+    world.engine_with(config)
 }
 
 /// Tells a story; kills at one call of the hook. Returns its end and the calls of the hook.
@@ -151,6 +151,7 @@ async fn tell(story: &Story, at: u64, who: Heir) -> (End, u64) {
     let mut last = world.engine("3");
     let ended = world.run(&mut last).await;
     assert_eq!((ended.writes, world.writes().len()), (0, before), "{}: a write at rest: {:?}", story.name, ended.last);
+    world.lawful();
     (end::of(&world).await, calls)
 }
 
@@ -240,6 +241,7 @@ async fn tell_with(story: &Story, at: u64, fate: Fate) -> (End, u64) {
             person(&world);
         }
     }
+    world.lawful();
     (end::of(&world).await, writes.load(Ordering::Relaxed))
 }
 

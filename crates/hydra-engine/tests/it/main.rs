@@ -7,6 +7,7 @@ mod faults;
 mod forge;
 mod git;
 mod kills;
+mod laws;
 mod limits;
 mod pipeline;
 mod trouble;

@@ -1,5 +1,6 @@
 //! Trouble on demand: every call of every fake asks here whether it goes well, and how long it takes.
 
+use crate::laws::{self, Laws};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use hydra_core::{
@@ -124,12 +125,18 @@ async fn pass(time: Duration) {
 pub(crate) struct Troubled {
     pub(crate) inner: FakeRuntime,
     pub(crate) trouble: Trouble,
+    pub(crate) laws: Laws,
 }
 
 #[async_trait]
 impl Runtime for Troubled {
     async fn start(&self, spec: &JobSpec) -> Result<Started, RuntimeError> {
-        self.trouble.call(Call::write(Whom::Runtime, "start"), async || self.inner.start(spec).await).await
+        let start = async || {
+            let started = self.inner.start(spec).await;
+            self.laws.broken(laws::of_jobs(&self.inner.list(&Selector::Any).await?));
+            started
+        };
+        self.trouble.call(Call::write(Whom::Runtime, "start"), start).await
     }
     async fn list(&self, which: &Selector) -> Result<Vec<Observed>, RuntimeError> {
         self.trouble.call(Call::read(Whom::Runtime, "list"), async || self.inner.list(which).await).await

@@ -3,6 +3,7 @@
 use crate::{
     forge::{FakeForge, REPO, State, login},
     git::{self, FakeGit},
+    laws::Laws,
     trouble::{Trouble, Troubled},
 };
 use async_trait::async_trait;
@@ -111,6 +112,7 @@ pub(crate) struct World {
     pub(crate) audit: Arc<FakeAudit>,
     pub(crate) git: Arc<FakeGit>,
     pub(crate) trouble: Trouble,
+    pub(crate) laws: Laws,
     pub(crate) policy: PlanPolicy,
     pub(crate) dir: tempfile::TempDir,
 }
@@ -132,14 +134,7 @@ impl World {
         let mut state = State::default();
         state.branches.insert("main".parse().unwrap(), commit(1));
         state.people.insert(ada(), Permission::Write);
-        let change = "openspec/changes/add-tax";
-        let spec = "## ADDED Requirements\n\n### Requirement: Tax\nThe cart SHALL add tax.\n\n#### Scenario: One item\n- **WHEN** an item is bought\n- **THEN** tax is added\n";
-        let files = BTreeMap::from([
-            (format!("{change}/proposal.md"), b"# Add tax\n\n## Why\nThe law.\n\n## What Changes\n- tax\n".to_vec()),
-            (format!("{change}/tasks.md"), b"## 1. Tax\n- [ ] 1.1 Add it\n".to_vec()),
-            (format!("{change}/specs/cart/spec.md"), spec.as_bytes().to_vec()),
-            (".hydra.toml".to_owned(), b"[commands]\ntest = \"true\"\n".to_vec()),
-        ]);
+        let files = BTreeMap::from([(".hydra.toml".to_owned(), b"[commands]\ntest = \"true\"\n".to_vec())]);
         let state = Arc::new(Mutex::new(state));
         let trouble = Trouble::default();
         let files = Mutex::new(files);
@@ -152,12 +147,24 @@ impl World {
             audit: Arc::default(),
             git: Arc::new(git),
             trouble,
+            laws: Laws::default(),
             policy: policy(),
             clock,
             dir: state_folder(),
         };
+        world.change("add-tax");
         world.issue(1, "Please.\n\nChange: add-tax\n");
         world
+    }
+    /// Lays a change folder into the repository.
+    pub(crate) fn change(&self, name: &str) {
+        let change = format!("openspec/changes/{name}");
+        let spec = "## ADDED Requirements\n\n### Requirement: Tax\nThe cart SHALL add tax.\n\n#### Scenario: One item\n- **WHEN** an item is bought\n- **THEN** tax is added\n";
+        self.git.files.lock().unwrap().extend([
+            (format!("{change}/proposal.md"), b"# Add tax\n\n## Why\nThe law.\n\n## What Changes\n- tax\n".to_vec()),
+            (format!("{change}/tasks.md"), b"## 1. Tax\n- [ ] 1.1 Add it\n".to_vec()),
+            (format!("{change}/specs/cart/spec.md"), spec.as_bytes().to_vec()),
+        ]);
     }
     /// Opens an issue and sets the trigger label on it.
     pub(crate) fn issue(&self, number: u64, body: &str) {
@@ -191,12 +198,18 @@ impl World {
         assert!(found.next().is_none(), "one status comment, edited in place");
         text
     }
-    pub(crate) fn ports(&self) -> Ports {
-        let trouble = self.trouble.clone();
-        let forge = FakeForge { state: self.state.clone(), clock: self.clock.clone(), trouble: trouble.clone() };
-        let forge = Arc::new(forge);
+    /// The world as one orchestrator reaches it.
+    pub(crate) fn ports(&self, config: &EngineConfig) -> Ports {
+        let (trouble, laws) = (self.trouble.clone(), self.laws.clone());
+        let forge = Arc::new(FakeForge {
+            state: self.state.clone(),
+            clock: self.clock.clone(),
+            trouble: trouble.clone(),
+            owner: config.owner.clone(),
+            laws: laws.clone(),
+        });
         Ports {
-            runtime: Arc::new(Troubled { inner: self.runtime.clone(), trouble }),
+            runtime: Arc::new(Troubled { inner: self.runtime.clone(), trouble, laws }),
             forge: forge.clone(),
             writer: forge.clone(),
             leases: forge,
@@ -251,7 +264,16 @@ impl World {
         }
     }
     pub(crate) fn engine(&self, process: &str) -> Engine {
-        Engine::new(self.config(process), self.ports()).unwrap()
+        self.engine_with(self.config(process))
+    }
+    pub(crate) fn engine_with(&self, config: EngineConfig) -> Engine {
+        let ports = self.ports(&config);
+        Engine::new(config, ports).unwrap()
+    }
+    /// No law was broken so far.
+    pub(crate) fn lawful(&self) {
+        let wrong = self.laws.all();
+        assert!(wrong.is_empty(), "{} laws broken:\n{}", wrong.len(), wrong.join("\n"));
     }
     /// Runs one engine until everything rests; an hour of virtual time at most.
     pub(crate) async fn run(&self, engine: &mut Engine) -> hydra_engine::Ended {
