@@ -2,11 +2,14 @@
 //! Used at three edges only: telemetry, audit log, what is published; and by the delivery rules to find secrets.
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
+use sieve::Sieve;
 use std::borrow::Cow;
 
 mod forms;
 mod shapes;
+mod sieve;
 mod stream;
 
 pub use shapes::Shape;
@@ -31,6 +34,7 @@ enum Needle {
 /// Masks secrets. Cheap to share, costly to make: make one per set of secrets.
 pub struct Redactor {
     search: Option<AhoCorasick>,
+    sieve: Sieve,
     needles: Vec<Needle>,
     /// Names of the known secrets, never their values.
     names: Vec<String>,
@@ -86,7 +90,10 @@ impl Redactor {
         }
         // A search that cannot be built leaves none, and then everything is masked: fail closed.
         let search = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&texts).ok();
-        Self { search, needles, names }
+        // Addresses are everywhere; those with a password have an `@`, and that is looked for instead.
+        let is_url = |needle: &Needle| *needle == Needle::Shape(Shape::UrlPassword);
+        let sieve = Sieve::new(texts.iter().zip(&needles).map(|(text, n)| (!is_url(n)).then_some(text.as_slice())));
+        Self { search, sieve, needles, names }
     }
 
     /// The line with every secret masked; the line itself where there is none.
@@ -162,6 +169,24 @@ impl Redactor {
 
     /// What is to be masked, in order, without overlap.
     fn spans(&self, text: &str) -> Vec<Span> {
+        if self.is_clean(text) { Vec::new() } else { self.all_spans(text) }
+    }
+
+    /// Whether the full search would find nothing, at a fraction of its cost.
+    fn is_clean(&self, text: &str) -> bool {
+        !self.holds_one(text) && !forms::hidden(text).any(|seen_through| self.holds_one(&seen_through))
+    }
+
+    fn holds_one(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        self.sieve.any(bytes, |needle, start, end| {
+            self.needles.get(needle).is_none_or(|needle| range(*needle, text, start, end).is_some())
+        }) || (memchr::memchr(b'@', bytes).is_some()
+            && memmem::find_iter(bytes, b"://").any(|at| Shape::UrlPassword.extent(text, at, at + 3).is_some()))
+    }
+
+    /// The full search.
+    fn all_spans(&self, text: &str) -> Vec<Span> {
         let mut spans = Vec::new();
         self.search_in(text, &mut spans);
         // Mixed spellings (`%67hp_`, `\u0067hp_`) are searched in what they stand for; the parts are masked where they stand.
@@ -174,38 +199,39 @@ impl Redactor {
                 ..span
             }));
         }
-        if spans.len() > 1 {
-            spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
-            let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
-            for span in spans {
-                match merged.last_mut() {
-                    Some(last) if span.start < last.end => {
-                        // A known secret's name says more than a shape's.
-                        if matches!(last.needle, Needle::Shape(_)) && !matches!(span.needle, Needle::Shape(_)) {
-                            last.needle = span.needle;
-                        }
-                        last.end = last.end.max(span.end);
+        spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+        let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
+        for span in spans {
+            match merged.last_mut() {
+                Some(last) if span.start < last.end => {
+                    // A known secret's name says more than a shape's.
+                    if matches!(last.needle, Needle::Shape(_)) && !matches!(span.needle, Needle::Shape(_)) {
+                        last.needle = span.needle;
                     }
-                    _ => merged.push(span),
+                    last.end = last.end.max(span.end);
                 }
+                _ => merged.push(span),
             }
-            return merged;
         }
-        spans
+        merged
     }
 
     fn search_in(&self, text: &str, spans: &mut Vec<Span>) {
         let Some(search) = &self.search else { return };
         for found in search.find_overlapping_iter(text) {
             let Some(needle) = self.needles.get(found.pattern().as_usize()).copied() else { continue };
-            let (start, end) = (found.start(), found.end());
-            let range = match needle {
-                Needle::Known(_) => Some((start, end)),
-                Needle::Base64(_) => Some(forms::base64_run(text, start, end)),
-                Needle::Shape(shape) => shape.extent(text, start, end),
-            };
+            let range = range(needle, text, found.start(), found.end());
             spans.extend(range.map(|(start, end)| Span { start, end, needle }));
         }
+    }
+}
+
+/// From where to where a needle that was found makes the text a secret; `None` when it is none there.
+fn range(needle: Needle, text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
+    match needle {
+        Needle::Known(_) => Some((start, end)),
+        Needle::Base64(_) => Some(forms::base64_run(text, start, end)),
+        Needle::Shape(shape) => shape.extent(text, start, end),
     }
 }
 

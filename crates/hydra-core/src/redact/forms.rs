@@ -86,58 +86,114 @@ impl View {
     }
 }
 
-/// The percent-decoded and the JSON-unescaped text, where they differ from it and may hide something.
-pub(super) fn views(text: &str) -> Vec<View> {
-    let mut all = Vec::new();
-    let bytes = text.as_bytes();
-    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-    if memchr::memchr_iter(b'%', bytes).any(|at| hex(at + 1) && hex(at + 2)) {
-        all.extend(view(text, |bytes, at| {
-            let digits = std::str::from_utf8(bytes.get(at + 1..at + 3)?).ok()?;
-            (bytes[at] == b'%').then(|| u8::from_str_radix(digits, 16).ok()).flatten().map(|byte| (vec![byte], 3))
-        }));
-    }
-    // Ordinary escapes of a known secret are needles of their own; only `\u` can spell any letter.
-    if memchr::memmem::find(bytes, b"\\u").is_some() {
-        all.extend(view(text, |bytes, at| {
-            if bytes[at] != b'\\' {
-                return None;
-            }
-            match bytes.get(at + 1)? {
-                b'u' => {
-                    let digits = std::str::from_utf8(bytes.get(at + 2..at + 6)?).ok()?;
-                    let letter = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
-                    Some((letter.to_string().into_bytes(), 6))
-                }
-                b'n' => Some((b"\n".to_vec(), 2)),
-                b't' => Some((b"\t".to_vec(), 2)),
-                byte @ (b'"' | b'\\' | b'/') => Some((vec![*byte], 2)),
-                _ => None,
-            }
-        }));
-    }
-    all
+/// What a place stands for and how many bytes of the original that takes; `None` where it stands for itself.
+type Decode = fn(&[u8], usize) -> Option<(Decoded, usize)>;
+
+/// One character, in UTF-8; or one byte that may be a part of one.
+struct Decoded {
+    bytes: [u8; 4],
+    length: usize,
 }
 
-/// Builds a view by a decoder that says, at a place, which bytes stand for how many of the original. `None` when it is not UTF-8
-/// and would not be after replacing what is not.
-fn view(text: &str, decode: impl Fn(&[u8], usize) -> Option<(Vec<u8>, usize)>) -> Option<View> {
+impl Decoded {
+    const fn byte(byte: u8) -> Self {
+        Self { bytes: [byte, 0, 0, 0], length: 1 }
+    }
+    fn character(letter: char) -> Self {
+        let mut bytes = [0; 4];
+        let length = letter.encode_utf8(&mut bytes).len();
+        Self { bytes, length }
+    }
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// The ways to read a text as what it stands for that may show something in this one, each with the byte that its escapes begin with.
+fn readings(text: &str) -> impl Iterator<Item = (u8, Decode)> {
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let percent = memchr::memchr_iter(b'%', bytes).any(|at| hex(at + 1) && hex(at + 2));
+    // Ordinary escapes of a known secret are needles of their own; only `\u` can spell any letter.
+    let json = memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1) == Some(&b'u'));
+    [percent.then_some((b'%', percent_decode as Decode)), json.then_some((b'\\', json_decode as Decode))]
+        .into_iter()
+        .flatten()
+}
+
+fn percent_decode(bytes: &[u8], at: usize) -> Option<(Decoded, usize)> {
+    let digits = std::str::from_utf8(bytes.get(at + 1..at + 3)?).ok()?;
+    (bytes[at] == b'%').then(|| u8::from_str_radix(digits, 16).ok()).flatten().map(|byte| (Decoded::byte(byte), 3))
+}
+
+fn json_decode(bytes: &[u8], at: usize) -> Option<(Decoded, usize)> {
+    if bytes[at] != b'\\' {
+        return None;
+    }
+    match bytes.get(at + 1)? {
+        b'u' => {
+            let digits = std::str::from_utf8(bytes.get(at + 2..at + 6)?).ok()?;
+            let letter = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+            Some((Decoded::character(letter), 6))
+        }
+        b'n' => Some((Decoded::byte(b'\n'), 2)),
+        b't' => Some((Decoded::byte(b'\t'), 2)),
+        byte @ (b'"' | b'\\' | b'/') => Some((Decoded::byte(*byte), 2)),
+        _ => None,
+    }
+}
+
+/// The percent-decoded and the JSON-unescaped text, where they differ from it and may hide something.
+pub(super) fn views(text: &str) -> Vec<View> {
+    readings(text).map(|(_, decode)| view(text, decode)).collect()
+}
+
+/// The texts of the views alone, which cost much less than their places.
+pub(super) fn hidden(text: &str) -> impl Iterator<Item = String> {
+    readings(text).map(move |(begins, decode)| {
+        let bytes = text.as_bytes();
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        while let Some(ahead) = memchr::memchr(begins, &bytes[at..]) {
+            out.extend_from_slice(&bytes[at..at + ahead]);
+            at += ahead;
+            match decode(bytes, at) {
+                Some((decoded, used)) => {
+                    out.extend_from_slice(decoded.as_bytes());
+                    at += used;
+                }
+                None => {
+                    out.push(begins);
+                    at += 1;
+                }
+            }
+        }
+        out.extend_from_slice(&bytes[at..]);
+        text_of(out)
+    })
+}
+
+/// Builds a view by a decoder.
+fn view(text: &str, decode: Decode) -> View {
     let bytes = text.as_bytes();
     let (mut out, mut origins) = (Vec::with_capacity(bytes.len()), Vec::with_capacity(bytes.len() + 1));
     let mut at = 0;
     while at < bytes.len() {
-        let (decoded, used) = decode(bytes, at).unwrap_or_else(|| (vec![bytes[at]], 1));
-        for byte in decoded {
-            out.push(byte);
+        let (decoded, used) = decode(bytes, at).unwrap_or((Decoded::byte(bytes[at]), 1));
+        for byte in decoded.as_bytes() {
+            out.push(*byte);
             origins.push(at);
         }
         at += used;
     }
     origins.push(bytes.len());
-    // What is not UTF-8 after decoding becomes `?`, one for one, so that the places stay right.
-    let text = match String::from_utf8(out) {
+    View { text: text_of(out), origins }
+}
+
+/// What is not UTF-8 after decoding becomes `?`, one for one, so that the places stay right.
+fn text_of(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => error.into_bytes().into_iter().map(|b| if b.is_ascii() { char::from(b) } else { '?' }).collect(),
-    };
-    Some(View { text, origins })
+    }
 }
