@@ -47,7 +47,7 @@ impl Need {
     pub(crate) fn is_here(self, root: &Path) -> bool {
         match self {
             Self::Docker => quiet("docker", &["version", "--format", "{{.Server.Version}}"]),
-            Self::Images => Self::Docker.is_here(root) && root.join("target/images.lock.json").is_file(),
+            Self::Images => images_are_here(root),
             Self::Netns => quiet("ip", &["netns", "list"]) && quiet("unshare", &["-n", "true"]),
             Self::SharedData => shared_data(root).is_some(),
             Self::Contracts => root.join("target/contracts/schema.graphql").is_file(),
@@ -57,6 +57,14 @@ impl Need {
             }
         }
     }
+}
+
+/// Whether the engine has every image that the lock file names, by ID.
+fn images_are_here(root: &Path) -> bool {
+    let ids = crate::images::ids(root);
+    let mut args = vec!["image", "inspect", "--format", "{{.Id}}"];
+    args.extend(ids.iter().map(String::as_str));
+    !ids.is_empty() && quiet("docker", &args)
 }
 
 /// The folder with real inputs, if it is there.

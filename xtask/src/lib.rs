@@ -9,7 +9,7 @@ use std::{
 mod available;
 mod bench;
 mod contracts;
-// mod images;
+mod images;
 mod nightly;
 mod test;
 mod tidy;
@@ -22,7 +22,9 @@ cargo xtask TASK
                            (docker, netns, shared-data, contracts, claude-code, images)
   tidy                     the house rules: edges between crates, file sizes, headers, no host or secret
   contracts                fetches GitHub's OpenAPI description and GraphQL schema from npm into target/contracts
-  images [NAME…]           builds the container images from Debian packages into the local Docker Engine
+  images [NAME…]           builds the container images from Debian packages into the local Docker Engine, and writes their IDs to
+                           target/images.lock.json (base, builder, reviewer, security, applier, hydra; all without a name)
+                           [--base IMAGE] [--mirror URL] [--prefix PREFIX] [--tag TAG] [--release]
   bench                    the figures of docs/performance.md, as ratios of one run
   nightly                  what does not fit into CI
 ";
@@ -37,7 +39,7 @@ pub fn run() -> ExitCode {
         Some("test") => test::run(&root, rest),
         Some("tidy") => tidy::run(&root),
         Some("contracts") => contracts::fetch(&root),
-        Some("images") => Err("not built yet".to_owned()),
+        Some("images") => images::run(&root, rest),
         Some("bench") => bench::run(&root, rest),
         Some("nightly") => nightly::run(&root),
         Some("help" | "--help" | "-h") | None => {
