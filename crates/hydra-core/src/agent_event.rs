@@ -4,6 +4,8 @@
 use crate::{ModelName, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 
+mod read;
+
 /// Version of the line format; a reader takes this one and the one before.
 pub const SCHEMA: u32 = 1;
 /// A longer line is cut by the writer and refused by the reader, in bytes.

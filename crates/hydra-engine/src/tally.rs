@@ -12,6 +12,8 @@ use hydra_core::{
 const GARBAGE_SAMPLES: usize = 3;
 /// Refused hosts that are kept.
 const DENIED: usize = 50;
+/// What a job does now is told in so many characters.
+const DOING: usize = 120;
 
 /// What the lines say so far.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +44,7 @@ pub fn parse(line: &str) -> Option<AgentEvent> {
     if line.len() > MAX_LINE {
         return None;
     }
-    let event: AgentEvent = serde_json::from_str(line).ok()?;
+    let event = AgentEvent::from_line(line).ok()?;
     (event.v == SCHEMA || event.v + 1 == SCHEMA).then_some(event)
 }
 
@@ -89,10 +91,10 @@ impl Tally {
         self.alive = true;
         self.progress.last_event = Some(self.progress.last_event.map_or(event.ts, |last| last.max(event.ts)));
         match &event.kind {
-            EventKind::Step { step, detail } => self.doing(&format!("{step}: {detail}")),
+            EventKind::Step { step, detail } => self.doing(&[step, ": ", detail]),
             EventKind::Started { driver, model, .. } => {
                 self.model = model.clone().or(self.model.take());
-                self.doing(&format!("{driver} began"));
+                self.doing(&[driver, " began"]);
             }
             EventKind::Turn { tokens, model, .. } => {
                 let spend = &mut self.progress.spend;
@@ -111,18 +113,18 @@ impl Tally {
                     None => {}
                 }
             }
-            EventKind::Text { text } => self.doing(text.lines().next().unwrap_or_default()),
+            EventKind::Text { text } => self.doing(&[text.lines().next().unwrap_or_default()]),
             EventKind::Tool { name, path, command, .. } => {
                 self.progress.tools = self.progress.tools.saturating_add(1);
                 let what = path.as_deref().or(command.as_deref()).unwrap_or_default();
-                self.doing(&format!("{name} {what}"));
+                self.doing(&[name, " ", what]);
             }
             EventKind::ToolResult { .. } => {}
             EventKind::Provider { trouble, until, detail } => {
                 self.trouble = Some((*trouble, *until, detail.clone()));
-                self.doing(&format!("the provider: {detail}"));
+                self.doing(&["the provider: ", detail]);
             }
-            EventKind::Command { name, exit, .. } => self.doing(&format!("{name}: exit {exit}")),
+            EventKind::Command { name, exit, .. } => self.doing(&[name, ": exit ", &exit.to_string()]),
             EventKind::Denied { host, reason, .. } => {
                 if self.denied.len() < DENIED {
                     self.denied.push((host.clone(), reason.clone()));
@@ -132,9 +134,27 @@ impl Tally {
         }
     }
 
-    fn doing(&mut self, text: &str) {
-        let line: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
-        self.progress.doing = line.trim().to_owned();
+    /// What it does now, from parts of a sentence: its first 120 characters, on one line.
+    fn doing(&mut self, parts: &[&str]) {
+        let doing = &mut self.progress.doing;
+        doing.clear();
+        let mut left = DOING;
+        for part in parts {
+            // Nearly all of it is plain text, and a look at its beginning tells.
+            let head = part.as_bytes().get(..left.min(part.len())).unwrap_or_default();
+            if head.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+                doing.push_str(part.get(..head.len()).unwrap_or_default());
+                left -= head.len();
+            } else {
+                for character in part.chars().filter(|c| !c.is_control()).take(left) {
+                    doing.push(character);
+                    left -= 1;
+                }
+            }
+        }
+        doing.truncate(doing.trim_end().len());
+        let indent = doing.len() - doing.trim_start().len();
+        doing.drain(..indent);
     }
 }
 
@@ -174,6 +194,20 @@ mod tests {
     fn a_line_of_a_hundred_megabytes_is_refused_without_being_parsed() {
         let long = format!("{}{}", turn(1), " ".repeat(MAX_LINE));
         assert_eq!(parse(&long), None);
+    }
+
+    #[test]
+    fn what_it_does_is_one_short_line() {
+        let mut tally = Tally::default();
+        let mut doing = |parts: &[&str]| {
+            tally.doing(parts);
+            tally.progress.doing.clone()
+        };
+        assert_eq!(doing(&["Bash", " ", "cargo test\n\u{1b}[31m "]), "Bash cargo test[31m");
+        assert_eq!(doing(&["  ", &"x".repeat(200)]), "x".repeat(118));
+        assert_eq!(doing(&["ü", &"é".repeat(200), "z"]), format!("ü{}", "é".repeat(119)));
+        assert_eq!(doing(&[&"x".repeat(119), "\t\t\u{a0}\u{a0}z"]), "x".repeat(119));
+        assert_eq!(doing(&[]), "");
     }
 
     #[test]
