@@ -1,7 +1,12 @@
 //! What comes from npm and PyPI: fetched on the host by exact version and digest, kept below `target/images` until the pins change.
 
 use super::{Build, docker, inputs::Inputs};
-use std::{env::consts::ARCH, fs, io, path::PathBuf, process::Command};
+use std::{
+    env::consts::ARCH,
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// CPython of the Debian release, and the platforms whose wheels run on it.
 const PYTHON: &str = "3.11";
@@ -15,28 +20,61 @@ const PLATFORMS: [&str; 5] = [
 
 /// The coding agent's program.
 pub(crate) fn claude(build: &Build<'_>) -> Result<PathBuf, String> {
-    let arch = match ARCH {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        other => return Err(format!("claude-code has no program for {other}")),
-    };
-    let pins = build.folder("claude");
-    fetch(build, "claude", &[pins.join("package.json"), pins.join("package-lock.json")], |folder| {
-        for name in ["package.json", "package-lock.json"] {
-            fs::copy(pins.join(name), folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
+    // The platform's package holds the program; the other one's install script would only copy it.
+    let program = format!("@anthropic-ai/claude-code-linux-{}/claude", arch()?);
+    npm(build, "claude", |modules, folder| moved(&modules.join(program), &folder.join("claude")))
+}
+
+/// Node.js and npm, laid out as below `/usr/local`.
+pub(crate) fn node(build: &Build<'_>) -> Result<PathBuf, String> {
+    let program = format!("node-linux-{}/bin/node", arch()?);
+    npm(build, "node", |modules, folder| {
+        let root = folder.join("node");
+        for sub in ["bin", "lib/node_modules"] {
+            fs::create_dir_all(root.join(sub)).map_err(|error| format!("{}: {error}", root.display()))?;
         }
-        // The platform's package holds the program; the install script would only copy it.
+        moved(&modules.join("npm"), &root.join("lib/node_modules/npm"))?;
+        moved(&modules.join(program), &root.join("bin/node"))?;
+        Ok(root)
+    })
+}
+
+/// This machine's architecture as npm packages name it.
+fn arch() -> Result<&'static str, String> {
+    match ARCH {
+        "x86_64" => Ok("x64"),
+        "aarch64" => Ok("arm64"),
+        other => Err(format!("there are no programs for {other}")),
+    }
+}
+
+/// Installs what the lock file of `images/<name>` pins and keeps what `take` wants of it.
+fn npm(
+    build: &Build<'_>,
+    name: &str,
+    take: impl FnOnce(&Path, &Path) -> Result<PathBuf, String>,
+) -> Result<PathBuf, String> {
+    let files = ["package.json", "package-lock.json"];
+    let pins = build.folder(name);
+    fetch(build, name, &files.map(|file| pins.join(file)), |folder| {
+        for file in files {
+            fs::copy(pins.join(file), folder.join(file)).map_err(|error| format!("{file}: {error}"))?;
+        }
         docker::succeed(
             Command::new("npm")
                 .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", "--loglevel=error"])
                 .current_dir(folder),
         )?;
-        let program = folder.join(format!("node_modules/@anthropic-ai/claude-code-linux-{arch}/claude"));
-        let wanted = folder.join("claude");
-        fs::rename(&program, &wanted).map_err(|error| format!("{}: {error}", program.display()))?;
-        fs::remove_dir_all(folder.join("node_modules")).map_err(|error| error.to_string())?;
-        Ok(wanted)
+        let modules = folder.join("node_modules");
+        let taken = take(&modules, folder)?;
+        fs::remove_dir_all(&modules).map_err(|error| format!("{}: {error}", modules.display()))?;
+        Ok(taken)
     })
+}
+
+fn moved(from: &Path, to: &Path) -> Result<PathBuf, String> {
+    fs::rename(from, to).map_err(|error| format!("{}: {error}", from.display()))?;
+    Ok(to.into())
 }
 
 /// The scanner's Python packages.

@@ -26,6 +26,7 @@ enum Piece {
     Agent,
     Hydra,
     Claude,
+    Node,
     Semgrep,
 }
 
@@ -36,8 +37,9 @@ struct Row {
 }
 
 /// In an order in which they can be built. What changes with every edit of the sources comes last in each chain.
-const ROWS: [Row; 8] = [
-    Row { name: "claude", from: From::Debian("agents"), pieces: &[Piece::Claude] },
+const ROWS: [Row; 9] = [
+    Row { name: "node", from: From::Debian("agents"), pieces: &[Piece::Node] },
+    Row { name: "claude", from: From::Image("node"), pieces: &[Piece::Claude] },
     Row { name: "scanner", from: From::Image("claude"), pieces: &[Piece::Semgrep] },
     Row { name: "base", from: From::Image("claude"), pieces: &[Piece::Agent, Piece::Hydra] },
     Row { name: "builder", from: From::Image("base"), pieces: &[] },
@@ -95,6 +97,9 @@ pub(crate) fn build(build: &Build<'_>) -> Result<Vec<Built>, String> {
             let mut pieces = Vec::new();
             if has(Piece::Claude) {
                 pieces.push((Piece::Claude, fetched::claude(build)?));
+            }
+            if has(Piece::Node) {
+                pieces.push((Piece::Node, fetched::node(build)?));
             }
             if has(Piece::Semgrep) {
                 pieces.push((Piece::Semgrep, fetched::semgrep(build)?));
@@ -197,8 +202,8 @@ mod tests {
     #[test]
     fn what_stands_below_is_built_first() {
         let names = |wanted: &[&str]| needed(wanted).iter().map(|row| row.name).collect::<Vec<_>>();
-        assert_eq!(names(&["builder"]), ["claude", "base", "builder"]);
-        assert_eq!(names(&["security"]), ["claude", "scanner", "security"]);
+        assert_eq!(names(&["builder"]), ["node", "claude", "base", "builder"]);
+        assert_eq!(names(&["security"]), ["node", "claude", "scanner", "security"]);
         assert_eq!(names(&["hydra"]), ["hydra"]);
         assert_eq!(names(&FINAL).len(), ROWS.len());
     }
