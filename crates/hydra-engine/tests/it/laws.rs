@@ -6,7 +6,7 @@ use hydra_core::{
     job::{Observed, RuntimeStatus},
     ports::{ForgeWrite, Marker},
     record::{RunRecord, StageResult},
-    view::PullState,
+    view::{IssueView, PullState},
 };
 use std::{
     collections::BTreeMap,
@@ -38,8 +38,12 @@ pub(crate) fn issue_of(state: &State, write: &ForgeWrite) -> Option<IssueNumber>
         | ForgeWrite::Merge { number, .. } => number.0,
         ForgeWrite::OpenPull { body, .. } => return closes(body),
         ForgeWrite::Status { commit, .. } => {
-            let pull = state.pulls.values().find(|pull| state.shown(pull).head == *commit)?;
-            return closes(&pull.body);
+            // A person may have pushed since it was looked at: then it is the head that the record knows.
+            let known =
+                |issue: &&IssueView| end::recorded(issue).is_some_and(|record| record.head.as_ref() == Some(commit));
+            let pull = state.pulls.values().find(|pull| state.shown(pull).head == *commit);
+            let known = || state.issues.values().find(known).map(|issue| issue.key.number);
+            return pull.and_then(|pull| closes(&pull.body)).or_else(known);
         }
         ForgeWrite::DefineLabel { .. } => return None,
     };

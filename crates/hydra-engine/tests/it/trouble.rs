@@ -4,7 +4,7 @@ use crate::laws::{self, Laws};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use hydra_core::{
-    JobId, Timestamp,
+    IssueNumber, JobId, Timestamp,
     contract::fake::FakeRuntime,
     job::{JobSpec, Observed},
     ports::{
@@ -13,6 +13,7 @@ use hydra_core::{
     },
 };
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -126,6 +127,23 @@ pub(crate) struct Troubled {
     pub(crate) inner: FakeRuntime,
     pub(crate) trouble: Trouble,
     pub(crate) laws: Laws,
+    pub(crate) turns: Turns,
+}
+
+/// Model turns by issue.
+pub(crate) type Turns = Arc<Mutex<BTreeMap<IssueNumber, u32>>>;
+
+impl Troubled {
+    /// What a job has really said, counted when it is removed.
+    async fn count(&self, job: &JobId) -> Result<(), RuntimeError> {
+        let Some(seen) = self.inner.list(&Selector::Job(job.clone())).await?.pop() else { return Ok(()) };
+        let out = self.inner.collect(job, u64::MAX).await?;
+        let text = out.files.get("events.jsonl").map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let turns = text.unwrap_or_default().lines().filter(|line| line.contains("\"turn\"")).count();
+        let number = seen.key.unwrap().issue.number;
+        *self.turns.lock().unwrap().entry(number).or_default() += turns as u32;
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -151,6 +169,10 @@ impl Runtime for Troubled {
         self.trouble.call(Call::write(Whom::Runtime, "stop"), async || self.inner.stop(job, grace).await).await
     }
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
-        self.trouble.call(Call::write(Whom::Runtime, "remove"), async || self.inner.remove(job).await).await
+        let remove = async || {
+            self.count(job).await?;
+            self.inner.remove(job).await
+        };
+        self.trouble.call(Call::write(Whom::Runtime, "remove"), remove).await
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     forge::{FakeForge, REPO, State, login},
     git::{self, FakeGit},
     laws::Laws,
-    trouble::{Trouble, Troubled},
+    trouble::{Trouble, Troubled, Turns},
 };
 use async_trait::async_trait;
 use hydra_core::{
@@ -113,6 +113,8 @@ pub(crate) struct World {
     pub(crate) git: Arc<FakeGit>,
     pub(crate) trouble: Trouble,
     pub(crate) laws: Laws,
+    /// Model turns that jobs which are gone have really made, by issue.
+    pub(crate) turns: Turns,
     pub(crate) policy: PlanPolicy,
     pub(crate) dir: tempfile::TempDir,
 }
@@ -148,6 +150,7 @@ impl World {
             git: Arc::new(git),
             trouble,
             laws: Laws::default(),
+            turns: Turns::default(),
             policy: policy(),
             clock,
             dir: state_folder(),
@@ -199,7 +202,7 @@ impl World {
         text
     }
     /// The world as one orchestrator reaches it.
-    pub(crate) fn ports(&self, config: &EngineConfig) -> Ports {
+    fn ports(&self, config: &EngineConfig, runtime: &FakeRuntime) -> Ports {
         let (trouble, laws) = (self.trouble.clone(), self.laws.clone());
         let forge = Arc::new(FakeForge {
             state: self.state.clone(),
@@ -209,7 +212,7 @@ impl World {
             laws: laws.clone(),
         });
         Ports {
-            runtime: Arc::new(Troubled { inner: self.runtime.clone(), trouble, laws }),
+            runtime: Arc::new(Troubled { inner: runtime.clone(), trouble, laws, turns: self.turns.clone() }),
             forge: forge.clone(),
             writer: forge.clone(),
             leases: forge,
@@ -267,7 +270,11 @@ impl World {
         self.engine_with(self.config(process))
     }
     pub(crate) fn engine_with(&self, config: EngineConfig) -> Engine {
-        let ports = self.ports(&config);
+        self.engine_on(config, &self.runtime)
+    }
+    /// With a container engine of its own.
+    pub(crate) fn engine_on(&self, config: EngineConfig, runtime: &FakeRuntime) -> Engine {
+        let ports = self.ports(&config, runtime);
         Engine::new(config, ports).unwrap()
     }
     /// No law was broken so far.
