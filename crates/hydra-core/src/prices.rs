@@ -103,27 +103,26 @@ impl PriceTable {
     /// # Errors
     /// When neither the configuration nor the table has the model.
     pub fn price(&self, model: &ModelName) -> Result<Price, UnpricedModel> {
-        let exact = model.as_str();
-        let (base, long) = match exact.strip_suffix("[1m]") {
-            Some(base) => (base, true),
-            None => (exact, false),
-        };
-        if let Some(price) = self.overrides.get(exact).or_else(|| self.overrides.get(base)) {
-            return Ok(*price);
-        }
-        let name = undated(base);
-        let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, full)| full);
-        if let Some(price) = self.overrides.get(name) {
-            return Ok(*price);
-        }
-        let Some((_, input, output)) = TABLE.iter().find(|(known, ..)| *known == name) else {
+        self.find(model).ok_or_else(|| {
             let known: Vec<&str> = TABLE.iter().map(|(name, ..)| *name).collect();
-            return Err(UnpricedModel {
-                model: exact.to_owned(),
-                nearest: crate::diagnostic::nearest(name, &known).map(str::to_owned),
-            });
-        };
-        Ok(if long && LONG_CONTEXT_COSTS_MORE.contains(&name) {
+            UnpricedModel {
+                model: model.as_str().to_owned(),
+                nearest: crate::diagnostic::nearest(parts(model).0, &known).map(str::to_owned),
+            }
+        })
+    }
+
+    /// A model's price, where it has one: for what asks again and again and only notes that there is none.
+    #[must_use]
+    pub fn find(&self, model: &ModelName) -> Option<Price> {
+        let exact = model.as_str();
+        let (name, base, long) = parts(model);
+        let own = [exact, base, name].into_iter().find_map(|name| self.overrides.get(name));
+        if let Some(price) = own {
+            return Some(*price);
+        }
+        let (_, input, output) = TABLE.iter().find(|(known, ..)| *known == name)?;
+        Some(if long && LONG_CONTEXT_COSTS_MORE.contains(&name) {
             Price::mills(input * 2, output * 3 / 2)
         } else {
             Price::mills(*input, *output)
@@ -137,6 +136,14 @@ impl PriceTable {
     pub fn cost(&self, model: &ModelName, tokens: Tokens) -> Result<Usd, UnpricedModel> {
         Ok(self.price(model)?.cost(tokens))
     }
+}
+
+/// The name that the table knows, the name without the long context's suffix, and whether it had that.
+fn parts(model: &ModelName) -> (&str, &str, bool) {
+    let exact = model.as_str();
+    let (base, long) = exact.strip_suffix("[1m]").map_or((exact, false), |base| (base, true));
+    let name = undated(base);
+    (ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, full)| full), base, long)
 }
 
 fn undated(name: &str) -> &str {

@@ -7,6 +7,7 @@ use hydra_core::{
     prices::PriceTable,
     redact::Redactor,
 };
+use std::borrow::Cow;
 
 /// Lines that could not be read are counted and kept as this many examples.
 const GARBAGE_SAMPLES: usize = 3;
@@ -58,13 +59,15 @@ pub fn read(
 ) -> (Tally, Vec<AgentEvent>) {
     let mut tally = Tally::default();
     let mut events = Vec::new();
-    for line in bytes.split(|byte| *byte == b'\n') {
+    let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+    let mut start = 0;
+    for line in ends.map(|end| &bytes[std::mem::replace(&mut start, end + 1)..end]) {
         // An over-long line is garbage whatever it holds: it is not even decoded.
         if line.len() > MAX_LINE {
             tally.garbage = tally.garbage.saturating_add(1);
             continue;
         }
-        let text = String::from_utf8_lossy(line);
+        let text = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
         let text = redactor.redact_line(&text);
         events.extend(tally.line(&text, prices, fallback));
     }
@@ -102,14 +105,10 @@ impl Tally {
                 spend.tokens += *tokens;
                 let model = model.as_ref().or(self.model.as_ref()).or(fallback);
                 // A provider may answer with a dated name of the model that was asked for: then the price of the asked one holds.
-                let cost = model.map(|m| {
-                    prices.cost(m, *tokens).or_else(|_| {
-                        fallback.map_or_else(|| prices.cost(m, *tokens), |asked| prices.cost(asked, *tokens))
-                    })
-                });
-                match cost {
-                    Some(Ok(cost)) => spend.cost += cost,
-                    Some(Err(_)) => self.unpriced = model.cloned(),
+                let price = |model: &ModelName| prices.find(model).or_else(|| prices.find(fallback?));
+                match model.map(price) {
+                    Some(Some(price)) => spend.cost += price.cost(*tokens),
+                    Some(None) => self.unpriced = model.cloned(),
                     None => {}
                 }
             }

@@ -2,11 +2,36 @@
 //! cycle. What the sieve stops is searched in full; what it lets through holds no needle at all.
 //!
 //! Of each needle a window of four bytes is chosen, the rarest one. Of its two runs of three bytes one begins at an even place of any
-//! text that holds the needle, so every second place is looked up in a table of bits, and only a hit is compared with the needle.
+//! text that holds the needle, so every second place is looked up in a table of bits; a hit is held against the windows, and what is
+//! left is compared with the needle.
 
-/// Bits of the table, as a power of two: 16 KiB stay in the nearest cache.
+/// Bits of a table, as a power of two: two of 16 KiB stay in the nearest cache.
 const BITS: u32 = 17;
 const WORDS: usize = 1 << (BITS - 6);
+
+/// A set of numbers that may say yes to one that is not in it, and never no to one that is.
+struct Table(Box<[u64; WORDS]>);
+
+impl Table {
+    fn of(members: impl Iterator<Item = u32>) -> Self {
+        let mut words = Box::new([0; WORDS]);
+        for member in members {
+            let (word, bit) = place(member);
+            words[word] |= 1 << bit;
+        }
+        Self(words)
+    }
+    fn knows(&self, member: u32) -> bool {
+        let (word, bit) = place(member);
+        self.0[word] >> bit & 1 != 0
+    }
+}
+
+/// A member's word and bit.
+const fn place(member: u32) -> (usize, u32) {
+    let hash = member.wrapping_mul(0x9e37_79b1) >> (32 - BITS);
+    ((hash >> 6) as usize, hash & 63)
+}
 
 /// One run of three bytes that gives a needle away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +46,9 @@ struct Mark {
 
 /// The sieve over one set of needles.
 pub(super) struct Sieve {
-    bits: Box<[u64; WORDS]>,
+    runs: Table,
+    /// The windows that the runs are parts of.
+    windows: Table,
     /// In order, for a search by halves.
     marks: Vec<Mark>,
     needles: Vec<Option<Box<[u8]>>>,
@@ -33,7 +60,7 @@ impl Sieve {
     /// From needles of three bytes or more; `None` stands for one that is looked for elsewhere.
     pub(super) fn new<'n>(needles: impl IntoIterator<Item = Option<&'n [u8]>>) -> Self {
         let needles: Vec<Option<Box<[u8]>>> = needles.into_iter().map(|needle| needle.map(Box::from)).collect();
-        let (mut marks, mut blunt) = (Vec::new(), false);
+        let (mut marks, mut windows, mut blunt) = (Vec::new(), Vec::new(), false);
         for (index, needle) in (0u32..).zip(&needles) {
             let Some(needle) = needle else { continue };
             let mut mark = |run: [u8; 3], offset: usize| {
@@ -45,25 +72,25 @@ impl Sieve {
                 // Whatever follows: all there is.
                 [a, b, c] => {
                     mark([a, b, c], 0);
-                    (0..=u8::MAX).for_each(|any| mark([b, c, any], 1));
+                    for any in 0..=u8::MAX {
+                        mark([b, c, any], 1);
+                        windows.push(u32::from_le_bytes([a, b, c, any]));
+                    }
                 }
                 _ => {
-                    let windows = needle.windows(4).enumerate();
-                    let rarest = windows.min_by_key(|(_, window)| window.iter().map(|b| commonness(*b)).sum::<u32>());
+                    let all = needle.windows(4).enumerate();
+                    let rarest = all.min_by_key(|(_, window)| window.iter().map(|b| commonness(*b)).sum::<u32>());
                     if let Some((at, [a, b, c, d])) = rarest {
                         mark([*a, *b, *c], at);
                         mark([*b, *c, *d], at + 1);
+                        windows.push(u32::from_le_bytes([*a, *b, *c, *d]));
                     }
                 }
             }
         }
         marks.sort_unstable();
-        let mut bits = Box::new([0; WORDS]);
-        for mark in &marks {
-            let (word, bit) = place(mark.run);
-            bits[word] |= 1 << bit;
-        }
-        Self { bits, marks, needles, blunt }
+        let runs = Table::of(marks.iter().map(|mark| mark.run));
+        Self { runs, windows: Table::of(windows.into_iter()), marks, needles, blunt }
     }
 
     /// Whether a needle stands in the text for which `is_one(needle, start, end)` holds.
@@ -76,9 +103,11 @@ impl Sieve {
         while let Some((eight, _)) = text.get(at..).and_then(<[u8]>::split_first_chunk::<8>) {
             let eight = u64::from_le_bytes(*eight);
             let (first, second, third) = (low(eight), low(eight >> 16), low(eight >> 32));
-            if self.knows(first) | self.knows(second) | self.knows(third) {
+            let knows = [first, second, third].map(|run| self.runs.knows(run));
+            if knows[0] | knows[1] | knows[2] {
                 for (run, place) in [(first, at), (second, at + 2), (third, at + 4)] {
-                    if self.knows(run) && self.stands(text, run, place, &mut is_one) {
+                    if self.runs.knows(run) && self.in_window(text, place) && self.stands(text, run, place, &mut is_one)
+                    {
                         return true;
                     }
                 }
@@ -87,14 +116,21 @@ impl Sieve {
         }
         // The last few bytes, place by place. One back: a needle of three bytes may end the text where nothing follows it.
         (at.saturating_sub(1)..text.len().saturating_sub(2)).any(|at| match text[at..] {
-            [a, b, c, ..] => self.stands(text, u32::from_le_bytes([a, b, c, 0]), at, &mut is_one),
+            [a, b, c, ..] => {
+                let run = u32::from_le_bytes([a, b, c, 0]);
+                self.runs.knows(run) && self.in_window(text, at) && self.stands(text, run, at, &mut is_one)
+            }
             _ => false,
         })
     }
 
-    fn knows(&self, run: u32) -> bool {
-        let (word, bit) = place(run);
-        self.bits[word] >> bit & 1 != 0
+    /// Whether the run at a place is the first or the second one of a window.
+    fn in_window(&self, text: &[u8], place: usize) -> bool {
+        let window = |at: usize| {
+            let four = text.get(at..).and_then(<[u8]>::first_chunk::<4>);
+            four.is_none_or(|four| self.windows.knows(u32::from_le_bytes(*four)))
+        };
+        window(place) || place.checked_sub(1).is_some_and(window)
     }
 
     #[inline(never)]
@@ -111,12 +147,6 @@ impl Sieve {
 
 const fn low(eight: u64) -> u32 {
     (eight & 0xff_ffff) as u32
-}
-
-/// The run's word and bit in the table.
-const fn place(run: u32) -> (usize, u32) {
-    let hash = run.wrapping_mul(0x9e37_79b1) >> (32 - BITS);
-    ((hash >> 6) as usize, hash & 63)
 }
 
 /// How often a byte is met in what agents write, roughly.
