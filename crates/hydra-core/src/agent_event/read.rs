@@ -21,7 +21,7 @@ fn quick(line: &str) -> Option<AgentEvent> {
     line.expect("{\"v\":")?;
     let v = line.number()?;
     line.expect(",\"ts\":")?;
-    let ts = line.plain()?.parse().ok()?;
+    let ts = line.time()?;
     line.expect(",\"event\":")?;
     let event = AgentEvent { v, ts, kind: kind(&mut line)? };
     line.expect("}")?;
@@ -58,7 +58,7 @@ fn kind(line: &mut Line<'_>) -> Option<EventKind> {
         },
         "provider" => EventKind::Provider {
             trouble: line.field("trouble", Line::trouble)?,
-            until: line.field("until", Line::time)?,
+            until: line.field("until", |line| line.maybe(Line::time))?,
             detail: line.field("detail", Line::string)?,
         },
         "command" => EventKind::Command {
@@ -166,8 +166,9 @@ impl<'a> Line<'a> {
         self.maybe(|line| line.plain()?.parse().ok())
     }
 
-    fn time(&mut self) -> Option<Option<Timestamp>> {
-        self.maybe(|line| line.plain()?.parse().ok())
+    fn time(&mut self) -> Option<Timestamp> {
+        let text = self.plain()?;
+        time(text).or_else(|| text.parse().ok())
     }
 
     fn tokens(&mut self) -> Option<Tokens> {
@@ -203,6 +204,37 @@ impl<'a> Line<'a> {
         self.at += values.byte_offset();
         Some(value)
     }
+}
+
+/// A time as it is written, `2026-11-23T08:15:00.123456789Z`: of every line's reading it would be a sixth.
+fn time(text: &str) -> Option<Timestamp> {
+    let digits = |text: &[u8]| {
+        text.iter().try_fold(0i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
+    };
+    let (whole, rest) = text.as_bytes().split_first_chunk::<19>()?;
+    if [whole[4], whole[7], whole[10], whole[13], whole[16]] != *b"--T::" {
+        return None;
+    }
+    let (year, month, day) = (digits(&whole[..4])?, digits(&whole[5..7])?, digits(&whole[8..10])?);
+    let (hour, minute, second) = (digits(&whole[11..13])?, digits(&whole[14..16])?, digits(&whole[17..])?);
+    // The last days of months are left to the long way.
+    if !(1970..=9998).contains(&year) || !(1..=12).contains(&month) || !(1..=28).contains(&day) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let nanos = match rest.strip_suffix(b"Z")? {
+        [] => 0,
+        [b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
+            digits(fraction)? * 10i64.pow(9 - u32::try_from(fraction.len()).ok()?)
+        }
+        _ => return None,
+    };
+    // Days since 1970-01-01, with years that begin in March: the leap day is the last one.
+    let (years, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = years * 365 + years / 4 - years / 100 + years / 400 + (months * 153 + 2) / 5 + day - 719_469;
+    Timestamp::new(days * 86_400 + hour * 3_600 + minute * 60 + second, i32::try_from(nanos).ok()?).ok()
 }
 
 /// How many bytes stand before the first quote, backslash or control character.
@@ -243,7 +275,7 @@ mod tests {
     fn model() -> impl Strategy<Value = Option<ModelName>> {
         prop::option::of("[a-z0-9-]{1,12}".prop_map(|name| name.parse().unwrap()))
     }
-    fn time() -> impl Strategy<Value = Timestamp> {
+    fn times() -> impl Strategy<Value = Timestamp> {
         (0i64..4_000_000_000, 0i32..1_000_000_000).prop_map(|(second, nano)| Timestamp::new(second, nano).unwrap())
     }
     fn trouble() -> impl Strategy<Value = Trouble> {
@@ -257,7 +289,7 @@ mod tests {
             Just(AgentEnd::Deadline),
             Just(AgentEnd::Budget),
             Just(AgentEnd::Interrupted),
-            (trouble(), prop::option::of(time()), "\\PC{0,9}")
+            (trouble(), prop::option::of(times()), "\\PC{0,9}")
                 .prop_map(|(trouble, until, detail)| AgentEnd::Provider { trouble, until, detail }),
             (any::<i32>(), "\\PC{0,9}").prop_map(|(code, detail)| AgentEnd::Crashed { code, detail }),
             ("\\PC{0,9}", "\\PC{0,9}").prop_map(|(step, detail)| AgentEnd::Refused { step, detail }),
@@ -287,7 +319,7 @@ mod tests {
                 command
             }),
             (text(), any::<bool>(), any::<u64>()).prop_map(|(id, ok, bytes)| EventKind::ToolResult { id, ok, bytes }),
-            (trouble(), prop::option::of(time()), text()).prop_map(|(trouble, until, detail)| EventKind::Provider {
+            (trouble(), prop::option::of(times()), text()).prop_map(|(trouble, until, detail)| EventKind::Provider {
                 trouble,
                 until,
                 detail
@@ -302,7 +334,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_event_is_read_the_short_way(ts in time(), kind in any_kind()) {
+        fn every_event_is_read_the_short_way(ts in times(), kind in any_kind()) {
             let event = AgentEvent { v: 1, ts, kind };
             let line = serde_json::to_string(&event).unwrap();
             prop_assert_eq!(quick(&line), Some(event), "{}", line);
@@ -312,7 +344,7 @@ mod tests {
         /// another type, cut short or changed in one byte.
         #[test]
         fn the_short_way_reads_nothing_that_the_derived_reader_does_not(
-            ts in time(),
+            ts in times(),
             kind in any_kind(),
             other in any_kind(),
             drop in any::<prop::sample::Index>(),
@@ -357,7 +389,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_time_out_of_range_is_left_to_jiff() {
+        for text in [
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:60Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00.1234567890Z",
+            "2026-01-01T00:00:00+01:00",
+            "2026-01-01 00:00:00Z",
+            "2026-0a-01T00:00:00Z",
+        ] {
+            assert_eq!(time(text), None, "{text}");
+        }
+        assert_eq!(time("1970-01-01T00:00:00Z"), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(time("2024-02-28T23:59:59.5Z"), "2024-02-28T23:59:59.5Z".parse().ok());
+    }
+
     proptest! {
+        #[test]
+        fn a_time_is_the_time_that_jiff_reads(ts in -400_000_000_000i64..250_000_000_000, nano in 0i32..1_000_000_000, digits in 0usize..9) {
+            let nano = nano / 10i32.pow(u32::try_from(digits).unwrap()) * 10i32.pow(u32::try_from(digits).unwrap());
+            let text = Timestamp::new(ts / 2, nano).map_or_else(|_| String::new(), |ts| ts.to_string());
+            if let Some(read) = time(&text) {
+                prop_assert_eq!(Ok(read), text.parse().map_err(|_| ()), "{}", text);
+            } else {
+                let day = text.get(8..10).unwrap_or("99");
+                prop_assert!(day > "28" || ts < 0 || text.starts_with('-'), "{}", text);
+            }
+        }
+
         #[test]
         fn a_string_ends_where_it_ends(text in "[a-z\\PC\"\\\\\u{1}-\u{21}]{0,40}") {
             let expected = text.bytes().take_while(|b| *b >= 0x20 && *b != b'"' && *b != b'\\').count();
