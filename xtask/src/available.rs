@@ -1,7 +1,7 @@
 //! What this machine has that some tests need.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -12,25 +12,28 @@ pub(crate) enum Need {
     Docker,
     /// The images that `cargo xtask images` builds.
     Images,
+    /// The published packages that `cargo xtask targets` fetches.
+    Targets,
     /// Network namespaces that a test may make.
     Netns,
     /// Real inputs beside the checkout.
     SharedData,
     /// GitHub's published contracts in target/contracts.
     Contracts,
-    /// The real claude-code CLI.
+    /// The real claude-code CLI: see [`claude`].
     ClaudeCode,
 }
 
 impl Need {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Docker, Self::Images, Self::Netns, Self::SharedData, Self::Contracts, Self::ClaudeCode];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Docker, Self::Images, Self::Targets, Self::Netns, Self::SharedData, Self::Contracts, Self::ClaudeCode];
 
     /// Its name on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Images => "images",
+            Self::Targets => "targets",
             Self::Netns => "netns",
             Self::SharedData => "shared-data",
             Self::Contracts => "contracts",
@@ -48,15 +51,20 @@ impl Need {
         match self {
             Self::Docker => quiet("docker", &["version", "--format", "{{.Server.Version}}"]),
             Self::Images => images_are_here(root),
+            Self::Targets => crate::targets::are_here(root),
             Self::Netns => quiet("ip", &["netns", "list"]) && quiet("unshare", &["-n", "true"]),
             Self::SharedData => shared_data(root).is_some(),
             Self::Contracts => root.join("target/contracts/schema.graphql").is_file(),
-            Self::ClaudeCode => {
-                std::env::var_os("HYDRA_CLAUDE").is_some_and(|path| Path::new(&path).exists())
-                    || quiet("claude", &["--version"])
-            }
+            Self::ClaudeCode => claude(root).is_some(),
         }
     }
+}
+
+/// The program that tests start as claude-code: what `HYDRA_CLAUDE` names, else the CLI inside the builder's image, else the one on `PATH`.
+pub(crate) fn claude(root: &Path) -> Option<PathBuf> {
+    let named = std::env::var_os("HYDRA_CLAUDE").map(PathBuf::from).filter(|path| path.exists());
+    let in_image = || images_are_here(root).then(|| root.join("images/claude/run-in-image"));
+    named.or_else(in_image).or_else(|| quiet("claude", &["--version"]).then(|| "claude".into()))
 }
 
 /// Whether the engine has every image that the lock file names, by ID.
@@ -68,8 +76,8 @@ fn images_are_here(root: &Path) -> bool {
 }
 
 /// The folder with real inputs, if it is there.
-pub(crate) fn shared_data(root: &Path) -> Option<std::path::PathBuf> {
-    let given = std::env::var_os("HYDRA_SHARED_DATA").map(std::path::PathBuf::from);
+pub(crate) fn shared_data(root: &Path) -> Option<PathBuf> {
+    let given = std::env::var_os("HYDRA_SHARED_DATA").map(PathBuf::from);
     let found = given.or_else(|| Some(root.parent()?.join("shared/data")))?;
     found.join("openspec").is_dir().then_some(found)
 }

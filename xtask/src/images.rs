@@ -11,7 +11,7 @@ mod lock;
 mod programs;
 mod table;
 
-pub(crate) use lock::ids;
+pub(crate) use {docker::succeed, inputs::Inputs, lock::ids};
 
 use std::{
     fs,

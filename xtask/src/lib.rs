@@ -11,6 +11,7 @@ mod bench;
 mod contracts;
 mod images;
 mod nightly;
+mod targets;
 mod test;
 mod tidy;
 
@@ -19,12 +20,13 @@ cargo xtask TASK
 
   test [--require WHAT,…]  the tests; adds those that need Docker, network namespaces, shared data, contracts or the real
                            claude-code CLI where these are there, and names what it left out. --require fails without them
-                           (docker, netns, shared-data, contracts, claude-code, images)
+                           (docker, images, targets, netns, shared-data, contracts, claude-code)
   tidy                     the house rules: edges between crates, file sizes, headers, no host or secret
   contracts                fetches GitHub's OpenAPI description and GraphQL schema from npm into target/contracts
   images [NAME…]           builds the container images from Debian packages into the local Docker Engine, and writes their IDs to
                            target/images.lock.json (base, builder, reviewer, security, applier, hydra; all without a name)
                            [--base IMAGE] [--mirror URL] [--prefix PREFIX] [--tag TAG] [--release]
+  targets                  fetches the published packages that tests make target repositories of into target/targets-cache
   bench                    the figures of docs/performance.md, as ratios of one run
   nightly                  what does not fit into CI
 ";
@@ -40,6 +42,7 @@ pub fn run() -> ExitCode {
         Some("tidy") => tidy::run(&root),
         Some("contracts") => contracts::fetch(&root),
         Some("images") => images::run(&root, rest),
+        Some("targets") => targets::fetch(&root),
         Some("bench") => bench::run(&root, rest),
         Some("nightly") => nightly::run(&root),
         Some("help" | "--help" | "-h") | None => {

@@ -1,18 +1,19 @@
 //! `cargo xtask test`: every test that can run here, and the names of those that cannot.
 
-use crate::available::{Need, shared_data};
+use crate::available::{Need, claude, shared_data};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 /// One run of a test binary's listing.
 struct Binary {
     path: String,
     /// Where it is run: its package's folder.
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     label: String,
 }
 
@@ -123,6 +124,10 @@ fn base(root: &Path, binary: &Binary) -> Command {
     command.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder).stdin(Stdio::null());
     if let Some(data) = shared_data(root) {
         command.env("HYDRA_SHARED_DATA", data);
+    }
+    static CLAUDE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    if let Some(program) = CLAUDE.get_or_init(|| claude(root)) {
+        command.env("HYDRA_CLAUDE", program);
     }
     command
 }
