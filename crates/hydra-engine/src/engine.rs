@@ -10,11 +10,14 @@ use crate::{
     watch::{Shared, Watches},
 };
 use hydra_core::{
-    Generation, IssueKey, Timestamp,
+    Generation, IssueKey, RepoName, Timestamp,
     plan::{Plan, Snapshot},
     ports::Held,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The engine could not be made, or a command could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +61,8 @@ pub struct Engine {
     /// What holds and accounts looked like in the last cycle: what waits for them is looked at when they change.
     pub(crate) last_waits: u64,
     pub(crate) breaker: Breaker,
+    /// Repositories whose leases were asked for: once is enough, for what this process does it knows.
+    pub(crate) asked: BTreeSet<RepoName>,
     hook: Arc<dyn EffectHook>,
     effects: u64,
     dead: bool,
@@ -82,6 +87,7 @@ impl Engine {
             draining: false,
             last_waits: 0,
             breaker,
+            asked: BTreeSet::new(),
             hook: Arc::new(NoHook),
             effects: 0,
             dead: false,

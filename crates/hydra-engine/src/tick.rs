@@ -76,6 +76,7 @@ impl Engine {
         self.recover_audit(world.now);
         self.follow(&world);
         self.notice_waits(&world);
+        self.find_leases(&world, report).await;
         report.listed = world.listings.values().map(|listed| listed.issues.len()).sum();
 
         let kept = self.look(&world, report).await;

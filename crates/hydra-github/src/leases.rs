@@ -7,7 +7,7 @@ mod probe;
 use crate::{client::Client, config::LeaseTransport, error::hinted, github::GitHub};
 use async_trait::async_trait;
 use hydra_core::{
-    CommitSha, IssueKey, RepoName,
+    CommitSha, IssueKey, IssueNumber, RepoName,
     ports::{ForgeError, ForgeErrorKind, Held, LeaseRecord, Leases, Swap},
 };
 
@@ -46,7 +46,7 @@ pub(crate) enum Attempt {
 }
 
 impl GitHub {
-    pub(crate) async fn standing(
+    pub(crate) async fn stands(
         &self,
         client: &Client,
         transport: LeaseTransport,
@@ -68,7 +68,7 @@ impl GitHub {
     ) -> Result<Swap, ForgeError> {
         if before.is_none() && message.is_none() {
             // Nothing is to become nothing: there is nothing to send, only to look.
-            let now = self.standing(client, transport, place).await?;
+            let now = self.stands(client, transport, place).await?;
             return Ok(if now.is_none() { Swap::Won(None) } else { Swap::Lost });
         }
         let attempt = match transport {
@@ -85,7 +85,7 @@ impl GitHub {
             ForgeErrorKind::Missing
             | ForgeErrorKind::Conflict
             | ForgeErrorKind::Transient
-            | ForgeErrorKind::Malformed => self.standing(client, transport, place).await?,
+            | ForgeErrorKind::Malformed => self.stands(client, transport, place).await?,
         };
         let now = decided.map(|s| s.oid);
         if now == after {
@@ -109,7 +109,7 @@ impl Leases for GitHub {
     async fn read(&self, issue: &IssueKey) -> Result<Option<Held>, ForgeError> {
         let client = self.reader()?;
         let place = self.place(issue);
-        let Some(standing) = self.standing(client, self.config.lease_transport, &place).await? else {
+        let Some(standing) = self.stands(client, self.config.lease_transport, &place).await? else {
             return Ok(None);
         };
         let record = standing.message.as_deref().and_then(|m| serde_json::from_str::<LeaseRecord>(m.trim()).ok());
@@ -124,6 +124,17 @@ impl Leases for GitHub {
                 "look who wrote it; delete the ref to free the issue",
             )),
         }
+    }
+
+    async fn standing(&self, repo: &RepoName) -> Result<Vec<IssueNumber>, ForgeError> {
+        let client = self.reader()?;
+        let names = match self.config.lease_transport {
+            LeaseTransport::Api => api::names(client, repo, &self.config.lease_prefix).await?,
+            LeaseTransport::Git => git::names(client, repo, &self.config.lease_prefix).await?,
+        };
+        let below = format!("{}/", self.config.lease_prefix);
+        let number = |name: &String| name.strip_prefix(&below)?.parse().ok().map(IssueNumber);
+        Ok(names.iter().filter_map(number).collect())
     }
 
     async fn swap(

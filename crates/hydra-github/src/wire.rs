@@ -296,6 +296,12 @@ pub(crate) struct Collaborator {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+pub(crate) struct GitRef {
+    #[serde(rename = "ref")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct GitCommit {
     pub(crate) sha: String,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The lease of an issue: compare-and-swap on a git ref.
 
 use super::ForgeError;
-use crate::{CommitSha, Generation, IssueKey, Timestamp};
+use crate::{CommitSha, Generation, IssueKey, IssueNumber, RepoName, Timestamp};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,8 @@ pub enum Swap {
 pub trait Leases: Send + Sync {
     /// The lease now; `None` only when the ref is certainly absent. An unreadable record is an error of kind `Conflict`.
     async fn read(&self, issue: &IssueKey) -> Result<Option<Held>, ForgeError>;
+    /// Issues of a repository whose lease stands, lapsed or not: what somebody has not brought to rest, also when no listing shows it any more.
+    async fn standing(&self, repo: &RepoName) -> Result<Vec<IssueNumber>, ForgeError>;
     /// Puts `record` (or removes the ref, when `None`) where `before` stands (or nothing, when `None`).
     async fn swap(
         &self,

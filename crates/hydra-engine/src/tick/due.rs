@@ -4,12 +4,14 @@ use super::Branches;
 use crate::{
     engine::Engine,
     known::{self, Memory, Waits},
-    observe::World,
+    observe::{Unseen, World},
+    report::CycleReport,
 };
-use hydra_core::{IssueKey, Timestamp};
+use hydra_core::{IssueKey, RepoName, Timestamp};
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
 };
 
 /// One issue that is due.
@@ -63,6 +65,26 @@ impl Engine {
         let jobs = world.jobs_of(key).iter().map(|job| (job.id.as_str(), &job.status));
         let base = listed.and_then(|listed| listed.base_tip.as_deref());
         known::print(world.listed(key), pull, base, jobs)
+    }
+
+    /// A process that knows nothing yet asks once which leases stand: an issue that left the listing while nobody looked is brought to rest too.
+    pub(super) async fn find_leases(&mut self, world: &World, report: &mut CycleReport) {
+        let shared = Arc::clone(&self.shared);
+        let repos: Vec<&RepoName> = world.listings.keys().filter(|repo| !self.asked.contains(*repo)).collect();
+        for repo in repos {
+            match shared.ports.leases.standing(repo).await {
+                Ok(numbers) => {
+                    for number in numbers {
+                        let key = IssueKey { repo: repo.clone(), number };
+                        if self.known.get(&key).is_none() {
+                            self.known.put(&key, Memory { dirty: true, ..Memory::default() });
+                        }
+                    }
+                    self.asked.insert(repo.clone());
+                }
+                Err(error) => self.unseen(None, &Unseen::forge(format!("the leases of {repo}"), &error), report),
+            }
+        }
     }
 
     /// Wakes what waits for holds, accounts or the day when these changed.

@@ -43,6 +43,8 @@ struct Plan {
     issues: u64,
     bad_for: Duration,
     budget: Option<Usd>,
+    /// Orchestrators are killed and the container engine fails. Without that a budget is kept to the response.
+    kills: bool,
 }
 
 impl Plan {
@@ -55,6 +57,7 @@ impl Plan {
             issues: dice.random_range(1..=3),
             bad_for: Duration::from_secs(dice.random_range(1800..7200)),
             budget: dice.random_bool(0.3).then(|| Usd::micros(dice.random_range(50_000..300_000))),
+            kills: dice.random_bool(0.7),
         }
     }
 }
@@ -70,7 +73,7 @@ async fn play(plan: &Plan) -> Vec<String> {
         world.issue(number, &format!("Change: change-{number}\n"));
     }
     let other = FakeRuntime::new("test", world.clock.clone(), move |spec| plays::of(seed, spec));
-    weather::over(&world.trouble, seed, world.clock.clone());
+    weather::over(&world.trouble, plan, world.clock.clone());
     let folder = state_folder();
     let run = Run {
         plan,
@@ -162,8 +165,10 @@ fn issue_ends_well(run: &Run<'_>, number: u64) -> Vec<String> {
         wrong.push(format!("#{number}: {} turns are recorded; {made:?} were made", spend.turns));
     }
     if let Some(budget) = run.plan.budget {
-        // Two reviews run side by side, each with a response under way.
-        let most = budget + Usd(plays::DEAREST.0 * 2);
+        // Two reviews run side by side, each with a response under way. Where nobody can see or stop them, each keeps to what was left of
+        // the budget when it was started.
+        let unseen = if run.plan.kills { budget } else { Usd::default() };
+        let most = budget + unseen + Usd(plays::DEAREST.0 * 2);
         if spend.cost > most {
             wrong.push(format!("#{number}: {} was spent of {budget}", spend.cost));
         }

@@ -361,6 +361,10 @@ impl Leases for FakeForge {
     async fn read(&self, issue: &IssueKey) -> Result<Option<Held>, ForgeError> {
         FakeForge::read(self, "lease", |state| Ok(state.leases.get(issue).cloned())).await
     }
+    async fn standing(&self, repo: &RepoName) -> Result<Vec<IssueNumber>, ForgeError> {
+        let of = |state: &State| state.leases.keys().filter(|key| key.repo == *repo).map(|key| key.number).collect();
+        FakeForge::read(self, "leases", |state| Ok(of(state))).await
+    }
     async fn swap(
         &self,
         issue: &IssueKey,

@@ -11,7 +11,7 @@ use crate::{
     write::lost,
 };
 use http::Method;
-use hydra_core::{CommitSha, ports::ForgeError};
+use hydra_core::{CommitSha, RepoName, ports::ForgeError};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
 
@@ -36,6 +36,14 @@ pub(super) async fn standing(client: &Client, place: &LeaseRef<'_>) -> Result<Op
     let oid: String = at(&call, &data, "/repository/ref/target/oid")?;
     let message = found.pointer("/target/message").and_then(Value::as_str).map(str::to_owned);
     Ok(Some(Standing { oid: convert::id(&call, &oid)?, message }))
+}
+
+/// Full names of the refs below a prefix.
+pub(super) async fn names(client: &Client, repo: &RepoName, prefix: &str) -> Result<Vec<String>, ForgeError> {
+    let mut segments = vec!["repos", repo.owner(), repo.name(), "git", "matching-refs"];
+    segments.extend(prefix.trim_start_matches("refs/").split('/'));
+    let found = client.list::<wire::GitRef>(&client.url(&segments)).await?;
+    Ok(found.into_iter().map(|found| found.name).collect())
 }
 
 impl GitHub {

@@ -9,7 +9,7 @@ use crate::{
     wire,
 };
 use hydra_core::{
-    CommitSha, Timestamp,
+    CommitSha, RepoName, Timestamp,
     ports::{ForgeError, ForgeErrorKind},
 };
 use secrecy::ExposeSecret as _;
@@ -34,14 +34,25 @@ struct Output {
     stderr: String,
 }
 
-fn address(client: &Client, place: &LeaseRef<'_>) -> String {
-    below(&client.config.git(), &[place.repo.owner(), &format!("{}.git", place.repo.name())]).to_string()
+fn address(client: &Client, repo: &RepoName) -> String {
+    below(&client.config.git(), &[repo.owner(), &format!("{}.git", repo.name())]).to_string()
+}
+
+/// Full names of the refs below a prefix.
+pub(super) async fn names(client: &Client, repo: &RepoName, prefix: &str) -> Result<Vec<String>, ForgeError> {
+    let pattern = format!("{prefix}/*");
+    let seen = run(client, &std::env::temp_dir(), &["ls-remote", "--", &address(client, repo), &pattern], None).await?;
+    if !seen.ok {
+        return Err(judge("git ls-remote", &seen));
+    }
+    Ok(seen.stdout.lines().filter_map(|line| line.split_once('\t')).map(|(_, name)| name.to_owned()).collect())
 }
 
 /// The ref now; its message comes over REST, for the object is not here.
 pub(super) async fn standing(client: &Client, place: &LeaseRef<'_>) -> Result<Option<Standing>, ForgeError> {
     let seen =
-        run(client, &std::env::temp_dir(), &["ls-remote", "--", &address(client, place), &place.name], None).await?;
+        run(client, &std::env::temp_dir(), &["ls-remote", "--", &address(client, place.repo), &place.name], None)
+            .await?;
     if !seen.ok {
         return Err(judge("git ls-remote", &seen));
     }
@@ -72,7 +83,7 @@ pub(super) async fn attempt(
     let lease = format!("--force-with-lease={}:{}", place.name, before.map_or("", CommitSha::as_str));
     let refspec = format!("{}:{}", after.as_ref().map_or("", CommitSha::as_str), place.name);
     let mut arguments = vec!["push", "--porcelain", "--no-verify"];
-    let address = address(client, place);
+    let address = address(client, place.repo);
     arguments.extend([lease.as_str(), "--", &address, &refspec]);
     let seen = run(client, folder, &arguments, None).await?;
     if seen.ok {

@@ -62,7 +62,7 @@ impl GitHub {
         };
         let second = format!("{{\"probe\":\"{stamp} again\"}}");
         let contended = self.swap_at(client, transport, &place, None, Some(&second)).await;
-        let seen = self.standing(client, transport, &place).await;
+        let seen = self.stands(client, transport, &place).await;
         let removed = self.swap_at(client, transport, &place, Some(&taken), None).await;
         if contended? != Swap::Lost {
             return Err(hinted(

@@ -32,6 +32,7 @@ async fn life_of_a_lease(transport: LeaseTransport) {
     assert_eq!(github.swap(&key(), None, None).await, Ok(Swap::Won(None)));
     let Swap::Won(Some(first)) = github.swap(&key(), None, Some(&record("one"))).await.unwrap() else { panic!("lost") };
     assert_eq!(github.read(&key()).await, Ok(Some(Held { oid: first.clone(), record: record("one") })));
+    assert_eq!(github.standing(&key().repo).await, Ok(vec![key().number]));
     assert_eq!(github.swap(&key(), None, Some(&record("two"))).await, Ok(Swap::Lost));
     assert_eq!(github.swap(&key(), None, None).await, Ok(Swap::Lost));
     let renewed = LeaseRecord { expires_at: "2026-11-24T02:00:00Z".parse().unwrap(), ..record("one") };
@@ -41,6 +42,7 @@ async fn life_of_a_lease(transport: LeaseTransport) {
     assert_eq!(github.swap(&key(), Some(&first), None).await, Ok(Swap::Lost), "an old holder cannot release");
     assert_eq!(github.swap(&key(), Some(&second), None).await, Ok(Swap::Won(None)));
     assert_eq!(github.read(&key()).await, Ok(None));
+    assert_eq!(github.standing(&key().repo).await, Ok(vec![]));
     assert!(!sim.refs(REPO).keys().any(|name| name.starts_with("refs/hydra/")));
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hydra_core::{
-    CommitSha, IssueKey, Login, RepoName, TokenRole,
+    CommitSha, IssueKey, IssueNumber, Login, RepoName, TokenRole,
     ports::{
         Applied, Forge, ForgeError, ForgeErrorKind, ForgeWrite, ForgeWriter, Held, LeaseRecord, Leases, PullQuery, Swap,
     },
@@ -53,6 +53,9 @@ impl ForgeWriter for NoForge {
 #[async_trait]
 impl Leases for NoForge {
     async fn read(&self, _: &IssueKey) -> Result<Option<Held>, ForgeError> {
+        none()
+    }
+    async fn standing(&self, _: &RepoName) -> Result<Vec<IssueNumber>, ForgeError> {
         none()
     }
     async fn swap(&self, _: &IssueKey, _: Option<&CommitSha>, _: Option<&LeaseRecord>) -> Result<Swap, ForgeError> {

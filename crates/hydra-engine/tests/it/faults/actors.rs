@@ -103,7 +103,10 @@ impl Run<'_> {
             let name = format!("{name}{process}");
             let seed = self.pick(0..u64::MAX);
             let killer = Killer(Mutex::new(StdRng::seed_from_u64(seed)));
-            let mut engine = self.engine(lives, &name).hooked_by(Arc::new(killer));
+            let mut engine = self.engine(lives, &name);
+            if self.plan.kills {
+                engine = engine.hooked_by(Arc::new(killer));
+            }
             self.tell(format!("{name} starts"));
             self.live(&mut engine, &name).await;
             DEAD.with_borrow_mut(|dead| dead.insert(engine.config().owner.clone()));
@@ -122,7 +125,7 @@ impl Run<'_> {
 
     async fn live(&self, engine: &mut Engine, name: &str) {
         while self.is_bad() {
-            let cut = self.roll(0.02).then(|| Duration::from_millis(self.pick(0..10_000)));
+            let cut = (self.plan.kills && self.roll(0.02)).then(|| Duration::from_millis(self.pick(0..10_000)));
             let report = match cut {
                 None => engine.cycle().await,
                 Some(after) => match tokio::time::timeout(after, engine.cycle()).await {

@@ -1,5 +1,6 @@
 //! The weather: which calls fail, how, and how long they take, by a seed.
 
+use super::Plan;
 use crate::{
     trouble::{Call, Fate, Trouble, Whom, Woe},
     world::VirtualClock,
@@ -18,14 +19,15 @@ struct Sky {
     slow: f64,
     /// The container engine is away until then.
     engine_away: Option<Instant>,
+    engine_fails: bool,
 }
 
 /// Lets it loose.
-pub(super) fn over(trouble: &Trouble, seed: u64, clock: Arc<VirtualClock>) {
-    let mut dice = StdRng::seed_from_u64(seed ^ 0x0BAD);
+pub(super) fn over(trouble: &Trouble, plan: &Plan, clock: Arc<VirtualClock>) {
+    let mut dice = StdRng::seed_from_u64(plan.seed ^ 0x0BAD);
     let mut rate = |most: f64| if dice.random_bool(0.2) { 0.0 } else { dice.random_range(0.0..most) };
     let (refused, unanswered, slow) = (rate(0.08), rate(0.08), rate(0.3));
-    let mut sky = Sky { dice, clock, refused, unanswered, slow, engine_away: None };
+    let mut sky = Sky { dice, clock, refused, unanswered, slow, engine_away: None, engine_fails: plan.kills };
     trouble.by(move |call| sky.fate(call));
 }
 
@@ -34,6 +36,9 @@ impl Sky {
         let mut fate = Fate::default();
         if self.dice.random_bool(self.slow) {
             fate.takes = Duration::from_millis(self.dice.random_range(1..8_000));
+        }
+        if call.whom == Whom::Runtime && !self.engine_fails {
+            return fate;
         }
         if call.whom == Whom::Runtime && self.engine_is_away() || self.dice.random_bool(self.refused) {
             fate.before = Some(self.woe(call));
