@@ -5,32 +5,29 @@
 //! text that holds the needle, so every second place is looked up in a table of bits; a hit is held against the windows, and what is
 //! left is compared with the needle.
 
-/// Bits of a table, as a power of two: two of 16 KiB stay in the nearest cache.
-const BITS: u32 = 17;
-const WORDS: usize = 1 << (BITS - 6);
+/// Places of a table, as a power of two: two of 32 KiB stay in the near caches.
+const BITS: u32 = 15;
+const PLACES: usize = 1 << BITS;
 
-/// A set of numbers that may say yes to one that is not in it, and never no to one that is.
-struct Table(Box<[u64; WORDS]>);
+/// A set of texts of so many bytes that may say yes to one that is not in it, and never no to one that is.
+struct Table<const LENGTH: u32>(Box<[bool; PLACES]>);
 
-impl Table {
+impl<const LENGTH: u32> Table<LENGTH> {
     fn of(members: impl Iterator<Item = u32>) -> Self {
-        let mut words = Box::new([0; WORDS]);
+        let mut places = Box::new([false; PLACES]);
         for member in members {
-            let (word, bit) = place(member);
-            words[word] |= 1 << bit;
+            places[Self::place(member)] = true;
         }
-        Self(words)
+        Self(places)
     }
-    fn knows(&self, member: u32) -> bool {
-        let (word, bit) = place(member);
-        self.0[word] >> bit & 1 != 0
+    /// The lowest bytes are looked up, the first of the text lowest; what stands above them does not matter.
+    fn knows(&self, bytes: u32) -> bool {
+        self.0[Self::place(bytes)]
     }
-}
-
-/// A member's word and bit.
-const fn place(member: u32) -> (usize, u32) {
-    let hash = member.wrapping_mul(0x9e37_79b1) >> (32 - BITS);
-    ((hash >> 6) as usize, hash & 63)
+    /// A product's upper bits depend on all bytes, and bytes above the wanted ones are shifted out.
+    const fn place(bytes: u32) -> usize {
+        (bytes.wrapping_mul(0x9e37_79b1 << (32 - 8 * LENGTH)) >> (32 - BITS)) as usize
+    }
 }
 
 /// One run of three bytes that gives a needle away.
@@ -46,9 +43,9 @@ struct Mark {
 
 /// The sieve over one set of needles.
 pub(super) struct Sieve {
-    runs: Table,
+    runs: Table<3>,
     /// The windows that the runs are parts of.
-    windows: Table,
+    windows: Table<4>,
     /// In order, for a search by halves.
     marks: Vec<Mark>,
     needles: Vec<Option<Box<[u8]>>>,
@@ -102,10 +99,10 @@ impl Sieve {
         // Eight bytes hold three runs, each two after the other.
         while let Some((eight, _)) = text.get(at..).and_then(<[u8]>::split_first_chunk::<8>) {
             let eight = u64::from_le_bytes(*eight);
-            let (first, second, third) = (low(eight), low(eight >> 16), low(eight >> 32));
-            let knows = [first, second, third].map(|run| self.runs.knows(run));
-            if knows[0] | knows[1] | knows[2] {
-                for (run, place) in [(first, at), (second, at + 2), (third, at + 4)] {
+            let runs = [eight as u32, (eight >> 16) as u32, (eight >> 32) as u32];
+            let [first, second, third] = runs.map(|run| self.runs.knows(run));
+            if first | second | third {
+                for (run, place) in runs.into_iter().zip([at, at + 2, at + 4]) {
                     if self.runs.knows(run) && self.in_window(text, place) && self.stands(text, run, place, &mut is_one)
                     {
                         return true;
@@ -135,6 +132,7 @@ impl Sieve {
 
     #[inline(never)]
     fn stands(&self, text: &[u8], run: u32, at: usize, is_one: &mut impl FnMut(usize, usize, usize) -> bool) -> bool {
+        let run = run & 0xff_ffff;
         let first = self.marks.partition_point(|mark| mark.run < run);
         self.marks[first..].iter().take_while(|mark| mark.run == run).any(|mark| {
             let index = mark.needle as usize;
@@ -143,10 +141,6 @@ impl Sieve {
             text[start..].starts_with(needle) && is_one(index, start, start + needle.len())
         })
     }
-}
-
-const fn low(eight: u64) -> u32 {
-    (eight & 0xff_ffff) as u32
 }
 
 /// How often a byte is met in what agents write, roughly.
