@@ -141,6 +141,11 @@ impl Engine {
                     let (issue, detail) = (plan.key.clone(), self.shared.config.scrub(&effect.detail));
                     self.shared.observer.saw(&Happening::ActionDone { issue, action: name, detail });
                     self.after(name)?;
+                    if matches!(action, Action::TakeLease { .. }) && plan.actions.len() > 1 {
+                        // Between the look and now others may have held it and gone: what is there is looked at again, under the lease.
+                        carried.again = true;
+                        break;
+                    }
                 }
                 Err(fault) => {
                     self.fault(&plan.key, name, fault, &mut carried, report);

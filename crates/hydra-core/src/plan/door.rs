@@ -1,11 +1,12 @@
 //! The door: whether an issue without a record may start, and if not, why.
 
-use super::{ChangeRead, Draft, PinRead, Reason, gates};
+use super::{Action, ChangeRead, Draft, Event, PinRead, Reason, StopReason, gates, requests};
 use crate::{
     Generation, SignedDuration, Timestamp,
+    job::RuntimeStatus,
     money::Spend,
     record::{Need, Phase, Request, RunRecord, SCHEMA},
-    view::{LabelEvent, Permission},
+    view::{IssueState, LabelEvent, Permission},
 };
 
 /// The bad record, if there is one: why it is bad, when its comment was last changed, the highest generation that work shows.
@@ -54,6 +55,40 @@ pub(super) fn admit(draft: &mut Draft<'_>, bad: Option<Bad<'_>>) {
         return;
     }
     check(draft);
+}
+
+/// Whether jobs exist of an issue that has no record and is not to be built any more: the orchestrator died between their start and the
+/// first record, and then a person changed their mind.
+pub(super) fn is_left_over(draft: &Draft<'_>) -> bool {
+    let closed = draft.seen.issue.state == IssueState::Closed;
+    !draft.seen.jobs.is_empty() && (closed || !has_label(draft, &requests::trigger(draft)))
+}
+
+/// Begins the record after all, so that they are stopped and what they cost is written down.
+pub(super) fn left_over(draft: &mut Draft<'_>) {
+    let label = requests::trigger(draft);
+    let Some(set) = newest_set(&draft.seen.issue.label_events, &label) else {
+        // Nobody ever asked for them.
+        for job in &draft.seen.jobs {
+            match job.observed.status {
+                RuntimeStatus::Running => {
+                    draft.effects.push(Action::StopJob { job: job.id().clone(), why: StopReason::Stale });
+                }
+                RuntimeStatus::Created | RuntimeStatus::Exited { .. } | RuntimeStatus::Lost { .. } => {
+                    draft.remove.push(job.id().clone());
+                }
+            }
+        }
+        draft.because(Reason::NoTrigger { label });
+        return;
+    };
+    draft.record = Some(fresh(set, Generation(1)));
+    draft.fresh = true;
+    if draft.seen.issue.state == IssueState::Closed {
+        draft.event(Event::Closed, "the issue was closed");
+    } else {
+        draft.event(Event::LabelRemoved, &format!("somebody took the label `{label}` off"));
+    }
 }
 
 /// What must hold before a build of this generation starts: pin, change, dependencies, configuration. Used at the door and when a label is set again.

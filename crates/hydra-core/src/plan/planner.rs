@@ -34,6 +34,7 @@ fn settle<'a>(world: &'a Snapshot, seen: &'a IssueSnapshot) -> Draft<'a> {
                 advance::advance(&mut draft);
             }
         }
+        RecordRead::Absent if door::is_left_over(&draft) => door::left_over(&mut draft),
         RecordRead::Absent | RecordRead::Bad { .. } if seen.issue.state == IssueState::Closed => {
             draft.because(Reason::Closed);
         }
