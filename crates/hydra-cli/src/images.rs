@@ -31,7 +31,7 @@ pub fn full_name(settings: &Settings, container: ContainerType) -> String {
 /// When there is no lock file, it cannot be read, or it lacks an image.
 pub fn pinned(settings: &Settings) -> Result<BTreeMap<ContainerType, ImageRef>, Failure> {
     let path = settings.root.join(&settings.values.runtime.image_lock);
-    let pins = read(&path)?;
+    let pins = pins(&path)?;
     let mut images = BTreeMap::new();
     for container in ContainerType::ALL {
         let name = full_name(settings, *container);
@@ -44,8 +44,11 @@ pub fn pinned(settings: &Settings) -> Result<BTreeMap<ContainerType, ImageRef>, 
     Ok(images)
 }
 
-/// Pins by image name: `{"images": {"hydra-builder": {"id": "sha256:…"}}}`; a digest goes before an ID.
-fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+/// The pins of a lock file by image name: `{"images": {"hydra-builder": {"id": "sha256:…"}}}`; a digest goes before an ID.
+///
+/// # Errors
+/// When it cannot be read, or is no lock file.
+pub fn pins(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         let failure = Failure::local(format_args!("{} cannot be read", path.display()), &error);
         if error.kind() == ErrorKind::NotFound {
