@@ -13,7 +13,7 @@ use crate::{
 };
 use actors::{Lives, Run};
 use hydra_core::{
-    IssueNumber, Usd,
+    IssueNumber, JobId, Usd,
     contract::fake::FakeRuntime,
     plan::Budget,
     ports::{Runtime as _, Selector},
@@ -162,12 +162,17 @@ fn issue_ends_well(run: &Run<'_>, number: u64) -> Vec<String> {
         }
     }
     // Spend: every turn of every job is counted, and counted once.
-    let (spend, made) = (record.spend(), run.world.turns.lock().unwrap().get(&IssueNumber(number)).copied());
-    let made = made.unwrap_or_default();
-    // What a generation that is over has left at an engine that nobody reached then is counted for the day alone.
-    let is_lost = run.plan.crew == Crew::OwnEngines && record.generation.0 > 1 && spend.turns < made;
+    let spend = record.spend();
+    let turns = run.world.turns.lock().unwrap();
+    let made: u32 = turns.iter().filter(|((of, _), _)| of.0 == number).map(|(_, turns)| turns).sum();
+    // Of two engines, one may hold a job that nobody who could write knew of: of a generation that is over, or started by an orchestrator
+    // that died before it could say so, and then started anew at the other one.
+    let is_lost = run.plan.crew == Crew::OwnEngines && spend.turns < made;
     if spend.turns != made && !is_lost {
-        wrong.push(format!("#{number}: {} turns are recorded; {made} were made", spend.turns));
+        let known = |job: &JobId| record.stages.iter().find(|entry| entry.job == *job).map(|entry| entry.spend.turns);
+        let of_job = turns.iter().map(|((_, job), turns)| format!("{job}: {turns}, recorded {:?}", known(job)));
+        let all: Vec<String> = of_job.collect();
+        wrong.push(format!("#{number}: {} turns are recorded; {made} were made: {}", spend.turns, all.join("; ")));
     }
     if let Some(budget) = run.plan.budget {
         // Two reviews run side by side, each with a response under way. Where nobody can see or stop them, each keeps to what was left of

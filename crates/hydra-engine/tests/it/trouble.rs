@@ -130,8 +130,8 @@ pub(crate) struct Troubled {
     pub(crate) turns: Turns,
 }
 
-/// Model turns by issue.
-pub(crate) type Turns = Arc<Mutex<BTreeMap<IssueNumber, u32>>>;
+/// Model turns by issue and job.
+pub(crate) type Turns = Arc<Mutex<BTreeMap<(IssueNumber, JobId), u32>>>;
 
 impl Troubled {
     /// What a job has really said, counted when it is removed.
@@ -141,7 +141,7 @@ impl Troubled {
         let text = out.files.get("events.jsonl").map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let turns = text.unwrap_or_default().lines().filter(|line| line.contains("\"turn\"")).count();
         let number = seen.key.unwrap().issue.number;
-        *self.turns.lock().unwrap().entry(number).or_default() += turns as u32;
+        *self.turns.lock().unwrap().entry((number, job.clone())).or_default() += turns as u32;
         Ok(())
     }
 }
