@@ -41,6 +41,8 @@ struct Job {
     spec: String,
     play: Play,
     ended_at: Option<Timestamp>,
+    /// Lines that somebody heard: they are not unsaid when the clock is set back.
+    heard: usize,
 }
 
 fn error(kind: RuntimeErrorKind, message: impl Into<String>) -> RuntimeError {
@@ -96,7 +98,7 @@ impl Job {
     /// How many lines it has said, once it has ended or as its pace allows.
     fn said(&self) -> usize {
         let until = self.ended_at.unwrap_or(Timestamp::MAX);
-        (0..self.play.lines.len()).take_while(|line| self.says(*line) <= until).count()
+        (0..self.play.lines.len()).take_while(|line| self.says(*line) <= until).count().max(self.heard)
     }
     /// Somebody ended it.
     fn cut(&mut self, status: RuntimeStatus, now: Timestamp) {
@@ -153,7 +155,7 @@ impl World {
             status: RuntimeStatus::Running,
         };
         state.started.push(id.clone());
-        state.jobs.insert(id, Job { observed, spec: printed, play: (self.play)(spec), ended_at: None });
+        state.jobs.insert(id, Job { observed, spec: printed, play: (self.play)(spec), ended_at: None, heard: 0 });
         Ok(Started::New)
     }
 
@@ -186,7 +188,12 @@ impl World {
                 let said = world.lock().jobs.get(&job).is_some_and(|job| job.said() > told);
                 match (ended, line) {
                     (Err(error), _) => Some((Err(error), usize::MAX)),
-                    (Ok(()), Some(line)) if said => Some((Ok(line), told + 1)),
+                    (Ok(()), Some(line)) if said => {
+                        if let Some(job) = world.lock().jobs.get_mut(&job) {
+                            job.heard = job.heard.max(told + 1);
+                        }
+                        Some((Ok(line), told + 1))
+                    }
                     (Ok(()), _) => None,
                 }
             }
