@@ -1,5 +1,6 @@
 //! The composition root: what the configuration says becomes adapters and plain values of core's types. The only place that knows all adapters.
 
+pub mod docker;
 pub mod engine;
 
 use crate::{
@@ -106,7 +107,7 @@ pub fn runtime(context: &Context, settings: &Settings) -> Result<Arc<dyn Runtime
             };
             Ok(Arc::new(ProcessRuntime::new(config)?))
         }
-        RuntimeKind::Docker => Err(Failure::not_built("… with runtime.kind = \"docker\"")),
+        RuntimeKind::Docker => Ok(Arc::new(docker::runtime(context, settings)?)),
     }
 }
 
