@@ -77,6 +77,7 @@ fn sweep(draft: &mut Draft<'_>) {
     let mut effects = Vec::new();
     let mut remove = Vec::new();
     let mut paid = Vec::new();
+    let mut uncounted = Vec::new();
     for job in &draft.seen.jobs {
         let stale = job.key.generation != record.generation;
         let entry = record.stages.iter().find(|entry| entry.job == *job.id() && entry.result != StageResult::Running);
@@ -93,6 +94,20 @@ fn sweep(draft: &mut Draft<'_>) {
             && entry.spend != outcome.spend
         {
             paid.push((job.id().clone(), outcome.spend));
+        }
+        // Started for a generation that was never written down, because something else was asked for meanwhile.
+        if job.key.generation > record.generation && entry.is_none() {
+            uncounted.push(job.clone());
+        }
+    }
+    for job in uncounted {
+        let ended = !matches!(job.observed.status, RuntimeStatus::Running);
+        if let (true, Some(outcome), Some(record)) = (ended, &job.outcome, draft.record.as_mut()) {
+            // First in the row, so that it is not taken for the newest run of its stage.
+            let mut entry = draft::Adopted { job: &job, now: draft.world.now }.entry();
+            (entry.result, entry.spend, entry.ended_at) = (StageResult::Stopped, outcome.spend, Some(draft.world.now));
+            StopReason::Stale.as_str().clone_into(&mut entry.note);
+            record.stages.insert(0, entry);
         }
     }
     for (id, spend) in paid {

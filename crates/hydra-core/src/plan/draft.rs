@@ -157,11 +157,14 @@ pub(super) struct Adopted<'j> {
 impl Adopted<'_> {
     /// Makes the entry if it is not there.
     pub(super) fn into_record(self, record: &mut RunRecord) {
-        let key = &self.job.key;
-        if record.stages.iter().any(|entry| entry.job == *self.job.id()) {
-            return;
+        if !record.stages.iter().any(|entry| entry.job == *self.job.id()) {
+            record.stages.push(self.entry());
         }
-        record.stages.push(StageEntry {
+    }
+    /// The entry, as of a job that runs.
+    pub(super) fn entry(&self) -> StageEntry {
+        let key = &self.job.key;
+        StageEntry {
             stage: key.stage,
             round: key.round,
             attempt: key.attempt,
@@ -172,7 +175,7 @@ impl Adopted<'_> {
             spend: crate::money::Spend::default(),
             account: self.job.progress.account.clone(),
             note: String::new(),
-        });
+        }
     }
 }
 

@@ -14,9 +14,24 @@ use crate::{
 /// Plans. Total: every snapshot has a plan, and every issue in it has actions or a reason.
 #[must_use]
 pub fn plan(world: &Snapshot) -> Plan {
-    let mut drafts: Vec<Draft<'_>> = world.issues.iter().map(|seen| settle(world, seen)).collect();
-    grant(world, &mut drafts);
-    Plan { issues: drafts.into_iter().map(finish).collect() }
+    // An issue that asks for no start waits for nobody: it is finished while all of it is at hand.
+    let mut plans: Vec<Option<IssuePlan>> = Vec::with_capacity(world.issues.len());
+    let (mut asking, mut places) = (Vec::new(), Vec::new());
+    for seen in &world.issues {
+        let draft = settle(world, seen);
+        if draft.wants.is_empty() {
+            plans.push(Some(finish(draft)));
+        } else {
+            places.push(plans.len());
+            asking.push(draft);
+            plans.push(None);
+        }
+    }
+    grant(world, &mut asking);
+    for (place, draft) in places.into_iter().zip(asking) {
+        plans[place] = Some(finish(draft));
+    }
+    Plan { issues: plans.into_iter().flatten().collect() }
 }
 
 /// What one issue needs by itself.
