@@ -7,7 +7,7 @@ use crate::{
     record::{Phase, RunRecord, StageResult},
     view::RepoLabel,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// Who may set a label so that it means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,10 @@ pub fn vocabulary(trigger: &str) -> Vec<LabelRow> {
     rows
 }
 
+/// The labels that Hydra itself sets and removes.
+static OWN: LazyLock<Vec<String>> =
+    LazyLock::new(|| vocabulary("").into_iter().filter(|row| row.set_by == SetBy::Hydra).map(|row| row.name).collect());
+
 /// The vocabulary as labels of a repository, prefix applied.
 #[must_use]
 pub fn definitions(prefix: &str, trigger: &str) -> Vec<RepoLabel> {
@@ -161,15 +165,18 @@ pub fn display(record: &RunRecord) -> BTreeSet<String> {
 /// What to add and what to remove so that `present` (full names) shows `want` (without prefix): only effective changes, only Hydra's own labels.
 #[must_use]
 pub fn changes(prefix: &str, trigger: &str, present: &[String], want: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
-    let has = |name: &str| present.iter().any(|label| label.eq_ignore_ascii_case(name));
-    let add = want.iter().map(|name| format!("{prefix}{name}")).filter(|name| !has(name)).collect();
-    let remove = vocabulary(trigger)
-        .into_iter()
-        .filter(|row| row.set_by == SetBy::Hydra && !want.contains(&row.name))
-        .map(|row| format!("{prefix}{}", row.name))
-        .filter(|name| has(name))
-        .collect();
-    (add, remove)
+    // Compared in parts: every issue is asked at every look, and most show what they should.
+    let has = |name: &str| {
+        present.iter().any(|label| {
+            let parts = label.split_at_checked(prefix.len());
+            parts.is_some_and(|(before, own)| before.eq_ignore_ascii_case(prefix) && own.eq_ignore_ascii_case(name))
+        })
+    };
+    let full = |name: &String| format!("{prefix}{name}");
+    let add = want.iter().filter(|name| !has(name)).map(full).collect();
+    // The trigger may be called what it will: it is a person's, and never taken off here.
+    let own = OWN.iter().filter(|name| *name != trigger && !want.contains(*name));
+    (add, own.filter(|name| has(name)).map(full).collect())
 }
 
 /// Index of the first entry that speaks of the present head: what came before the newest delivery is out of date.
@@ -220,5 +227,7 @@ mod tests {
         let (add, remove) = changes("X-", "ready-to-build", &present, &want);
         assert_eq!(add, ["X-quality:running"]);
         assert_eq!(remove, ["X-done"]);
+        // Names of other letters than ASCII are cut nowhere.
+        assert_eq!(changes("X", "t", &["é".to_owned(), String::new()], &BTreeSet::new()), (vec![], vec![]));
     }
 }
