@@ -8,19 +8,21 @@
 mod archive;
 mod blueprint;
 mod collect;
+mod command_line;
 mod convert;
 mod end;
 mod engine;
 mod fill;
 mod follow;
 mod image;
+mod look;
 mod network;
 mod start;
 mod transport;
 mod trouble;
 mod version;
 
-pub use blueprint::{Blueprint, Volumes};
+pub use command_line::command_line;
 pub use engine::{EngineFacts, socket_of};
 pub use network::NetworkFacts;
 pub use version::{ApiVersion, NEWEST, OLDEST};

@@ -11,7 +11,7 @@ const MIB: i64 = 1024 * 1024;
 
 /// The volumes of one job, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volumes {
+pub(super) struct Volumes {
     /// Mounted at `/in`, read only.
     pub input: String,
     /// Mounted at `/spec`, read only.
@@ -23,7 +23,7 @@ pub struct Volumes {
 impl Volumes {
     /// Those of a job. `mark` tells apart what two orchestrators make at the same time; the one whose container comes to be is the job's.
     #[must_use]
-    pub fn of(job: &str, mark: &str) -> Self {
+    pub(super) fn of(job: &str, mark: &str) -> Self {
         let name = |what: &str| format!("{job}-{what}{mark}");
         Self { input: name("in"), spec: name("spec"), out: name("out") }
     }
@@ -35,7 +35,7 @@ impl Volumes {
 
 /// A container to be.
 #[derive(Debug, Clone)]
-pub struct Blueprint {
+pub(super) struct Blueprint {
     /// Its name.
     pub name: String,
     /// Its labels.
@@ -69,7 +69,7 @@ pub struct Blueprint {
 impl Blueprint {
     /// The container of a job on an engine with so many CPUs.
     #[must_use]
-    pub fn new(spec: &JobSpec, labels: BTreeMap<String, String>, cpus: u32, volumes: Volumes) -> Self {
+    pub(super) fn new(spec: &JobSpec, labels: BTreeMap<String, String>, cpus: u32, volumes: Volumes) -> Self {
         let most = cpus.saturating_mul(1000);
         let cpu = spec.limits.cpu_millis.clamp(LEAST_CPU, most.max(LEAST_CPU));
         let tmpfs = BTreeMap::from([

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 /// The job that a volume, or a container that fills it, belongs to.
 pub(super) const LABEL_JOB: &str = "hydra.job";
 /// A container's output is kept up to this size; what is more is an attack on this machine's disk.
-const MOST_OUTPUT: &str = "1g";
+pub(super) const LOG_OPTIONS: [(&str, &str); 2] = [("max-size", "1g"), ("max-file", "1")];
 
 /// The request that makes a job's container.
 pub(super) fn container(made: &Blueprint) -> ContainerCreateBody {
@@ -49,10 +49,7 @@ pub(super) fn container(made: &Blueprint) -> ContainerCreateBody {
             // The engine's own default may be one that cannot be read back, or that throws the first lines away.
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".to_owned()),
-                config: Some(HashMap::from([
-                    ("max-size".to_owned(), MOST_OUTPUT.to_owned()),
-                    ("max-file".to_owned(), "1".to_owned()),
-                ])),
+                config: Some(LOG_OPTIONS.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
             }),
             ..HostConfig::default()
         }),

@@ -2,7 +2,7 @@
 
 use super::{
     engine::Engine,
-    trouble::{explain, is_missing},
+    trouble::{explain, is_missing, status},
 };
 use crate::error::hinted;
 use bollard::{
@@ -12,13 +12,15 @@ use bollard::{
 use hydra_core::ports::{RuntimeError, RuntimeErrorKind};
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     time::{Duration, Instant},
 };
 
-/// How long others who made the same network may take to take theirs back.
-const SETTLE: Duration = Duration::from_secs(5);
-const TICK: Duration = Duration::from_millis(50);
+/// How long others who make the same network may take until one of them has it.
+const SETTLE: Duration = Duration::from_secs(10);
+/// Milliseconds between two looks, at most.
+const APART: u32 = 100;
 
 /// The network of jobs as the engine has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,29 +33,46 @@ pub struct NetworkFacts {
 
 impl Engine {
     /// Makes the network, unless it is there.
-    pub(super) async fn network(&self, name: &str) -> Result<NetworkFacts, RuntimeError> {
-        if let Some(found) = self.network_facts(name).await? {
-            return Ok(found);
-        }
+    pub(super) async fn network(&self, name: &str) -> Result<(), RuntimeError> {
         let what = format!("cannot make the network {name}");
+        let begun = Instant::now();
+        while begun.elapsed() < SETTLE {
+            match self.named(name).await?.as_slice() {
+                [] => self.try_to_make(name, &what).await?,
+                [_] => return Ok(()),
+                _ => {}
+            }
+            // Apart from one another, so that not all of them try again at once.
+            let apart = RandomState::new().hash_one(name) % u64::from(APART);
+            tokio::time::sleep(Duration::from_millis(apart)).await;
+        }
+        let seen = self.named(name).await?.len();
+        let hint =
+            format!("leave exactly one: `docker network ls --filter name=^{name}$`, `docker network create {name}`");
+        Err(hinted(RuntimeErrorKind::Failed, format!("{what}: there are {seen} of that name"), hint))
+    }
+
+    /// Makes it, and takes it back when another is there as well. Of two who do so at once, one at least sees the other's: the one whose
+    /// look came last. So there is never more than one at the end.
+    async fn try_to_make(&self, name: &str, what: &str) -> Result<(), RuntimeError> {
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             ..NetworkCreateRequest::default()
         };
-        match self.docker.create_network(request).await {
-            Ok(made) => self.settle(name, &made.id).await?,
-            // Another was faster.
-            Err(cause) if super::trouble::status(&cause) == Some(409) => {}
-            Err(cause) => return Err(explain(&what, &cause)),
+        let own = match self.docker.create_network(request).await {
+            Ok(made) => made.id,
+            // Newer engines refuse the second one themselves.
+            Err(cause) if status(&cause) == Some(409) => return Ok(()),
+            Err(cause) => return Err(explain(what, &cause)),
+        };
+        if self.named(name).await?.iter().all(|network| network.id.as_ref() == Some(&own)) {
+            return Ok(());
         }
-        self.network_facts(name).await?.ok_or_else(|| {
-            hinted(
-                RuntimeErrorKind::Failed,
-                format!("{what}: it is gone again"),
-                format!("docker network create {name}"),
-            )
-        })
+        match self.docker.remove_network(&own).await {
+            Err(cause) if !is_missing(&cause) => Err(explain(what, &cause)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// What is known of a network; `None` when it is not there.
@@ -69,35 +88,6 @@ impl Engine {
             }
             Err(cause) if is_missing(&cause) => Ok(None),
             Err(cause) => Err(explain(&format!("cannot look at the network {name}"), &cause)),
-        }
-    }
-
-    /// Of several who made it at once, the one with the least ID stays; the others are taken back by those who made them.
-    async fn settle(&self, name: &str, own: &str) -> Result<(), RuntimeError> {
-        let what = format!("cannot make the network {name}");
-        let begun = Instant::now();
-        loop {
-            let mut ids: Vec<String> = self.named(name).await?.into_iter().filter_map(|network| network.id).collect();
-            ids.sort();
-            match ids.first() {
-                Some(first) if first != own => {
-                    match self.docker.remove_network(own).await {
-                        Ok(()) => {}
-                        Err(cause) if is_missing(&cause) => {}
-                        Err(cause) => return Err(explain(&what, &cause)),
-                    }
-                    return Ok(());
-                }
-                Some(_) if ids.len() > 1 && begun.elapsed() < SETTLE => tokio::time::sleep(TICK).await,
-                Some(_) if ids.len() > 1 => {
-                    return Err(hinted(
-                        RuntimeErrorKind::Failed,
-                        format!("there are {} networks named {name}", ids.len()),
-                        format!("remove all but one: `docker network ls --filter name=^{name}$`"),
-                    ));
-                }
-                Some(_) | None => return Ok(()),
-            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     check,
-    error::{error, hinted, join_error},
+    error::{error, join_error},
     naming,
 };
 use bollard::{
@@ -25,10 +25,14 @@ use hydra_core::{
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
 };
 
 /// Found, gone, found again: a name that is fought over so often is not ours to settle.
 const TRIES: usize = 5;
+/// How long two networks of one name may stand in the way of a start.
+const SETTLE: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(50);
 
 impl Engine {
     pub(super) async fn start(&self, instance: &str, spec: &JobSpec) -> Result<Started, RuntimeError> {
@@ -49,7 +53,8 @@ impl Engine {
                 }
                 match self.let_go(id.as_str()).await {
                     // Removed since.
-                    Err(cause) if cause.kind == RuntimeErrorKind::NotFound => continue,
+                    Err(cause)
+                        if cause.kind == RuntimeErrorKind::NotFound && self.inspect(id.as_str()).await?.is_none() => {}
                     started => return started,
                 }
             }
@@ -79,7 +84,7 @@ impl Engine {
         let network = async {
             match &spec.network {
                 Network::None => Ok(()),
-                Network::Named(name) => self.network(name).await.map(drop),
+                Network::Named(name) => self.network(name).await,
             }
         };
         let (image, ()) = futures_util::try_join!(self.image(&spec.image), network)?;
@@ -137,26 +142,19 @@ impl Engine {
     }
 
     async fn let_go(&self, name: &str) -> Result<Started, RuntimeError> {
-        match self.docker.start_container(name, None::<StartContainerOptions>).await {
-            Ok(()) => Ok(Started::New),
-            Err(cause) if status(&cause) == Some(NOT_MODIFIED) => Ok(Started::Adopted),
-            Err(cause) => Err(refused(name, explain(&format!("cannot start the container {name}"), &cause))),
+        let begun = Instant::now();
+        loop {
+            let cause = match self.docker.start_container(name, None::<StartContainerOptions>).await {
+                Ok(()) => return Ok(Started::New),
+                Err(cause) if status(&cause) == Some(NOT_MODIFIED) => return Ok(Started::Adopted),
+                Err(cause) => explain(&format!("cannot start the container {name}"), &cause),
+            };
+            // Somebody who made the same network at the same time is about to take theirs back.
+            if cause.message.contains("is ambiguous") && begun.elapsed() < SETTLE {
+                tokio::time::sleep(TICK).await;
+                continue;
+            }
+            return Err(cause);
         }
     }
-}
-
-/// A start that the engine refuses because of what is in the image says so.
-fn refused(name: &str, cause: RuntimeError) -> RuntimeError {
-    let lower = cause.message.to_ascii_lowercase();
-    if lower.contains("executable file not found")
-        || lower.contains("exec format error")
-        || lower.contains("no such file")
-    {
-        let hint = "the image has no program to start: build it again with `cargo xtask images`";
-        return hinted(RuntimeErrorKind::Image, cause.message, hint);
-    }
-    if cause.kind == RuntimeErrorKind::NotFound && lower.contains("network") {
-        return hinted(RuntimeErrorKind::Failed, cause.message, format!("its network went away while {name} was made"));
-    }
-    cause
 }

@@ -30,7 +30,7 @@ fn job(issue: u64, script: &str) -> JobSpec {
 async fn ended(runtime: &dyn Runtime, spec: &JobSpec) -> RuntimeStatus {
     loop {
         let seen = runtime.list(&Selector::Job(spec.key.id())).await.unwrap();
-        match &seen.first().expect("the job is there").status {
+        match &seen.first().unwrap().status {
             RuntimeStatus::Created | RuntimeStatus::Running => tokio::time::sleep(Duration::from_millis(10)).await,
             status => return status.clone(),
         }

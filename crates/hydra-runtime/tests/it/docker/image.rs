@@ -29,7 +29,7 @@ pub(crate) fn busybox() -> &'static str {
             mkdir -p "$2/bin" "$2/etc" "$2/proc" "$2/sys" "$2/dev" "$2/tmp" "$2/workspace"
             chmod 1777 "$2/tmp" "$2/workspace"
             cp "$1" "$2/bin/busybox"; chmod 755 "$2/bin/busybox"
-            for name in sh cat echo printf head ln ls mkdir mount mv rm sleep id touch tail env grep stat dd test true wget chmod sort tr cut; do
+            for name in sh cat echo printf head ln ls mkdir mount mv rm sleep id touch tail env grep stat dd test true wget chmod sort tr cut cp sed; do
               ln -s busybox "$2/bin/$name"
             done
             echo root:x:0:0::/:/bin/sh > "$2/etc/passwd"
