@@ -1,8 +1,8 @@
 //! One step of an active run: settle what ended, decide the phase, ask for what is due.
 
 use super::{
-    Action, Draft, Event, JobOutcome, JobSeen, OutcomeKind, Reason, StopReason, build, door, draft, gates, judge,
-    planner,
+    Action, Budget, Draft, Event, JobOutcome, JobSeen, OutcomeKind, Reason, StopReason, build, door, draft, gates,
+    judge, planner,
 };
 use crate::{
     Stage,
@@ -369,6 +369,19 @@ fn wait_out(draft: &mut Draft<'_>, stage: Stage, why: &str) {
     }
 }
 
+/// So often the day's budget may end the same work before a person is asked.
+const DAYS: usize = 3;
+
+/// How often the budget has ended this stage of this round since a person last asked: a day's budget that is never enough for it must not
+/// be spent on it day after day.
+fn cut_short(draft: &Draft<'_>, job: &JobSeen) -> usize {
+    let Some(record) = &draft.record else { return 0 };
+    let same = record.stages.iter().filter(|entry| {
+        (entry.stage, entry.round) == (job.key.stage, job.key.round) && entry.started_at >= record.request.at
+    });
+    same.filter(|entry| entry.result == StageResult::Stopped && entry.note == StopReason::Budget.as_str()).count()
+}
+
 fn stopped(draft: &mut Draft<'_>, job: &JobSeen, why: StopReason) {
     match why {
         StopReason::TimeOut => broken(draft, job, "its time ran out"),
@@ -376,7 +389,13 @@ fn stopped(draft: &mut Draft<'_>, job: &JobSeen, why: StopReason) {
         StopReason::NoSignOfLife => broken(draft, job, "it never gave a sign of life"),
         StopReason::Budget => {
             close_entry(draft, job, StageResult::Stopped, why.as_str());
-            let detail = gates::issue_budget(draft).unwrap_or_else(|| {
+            let of_issue = gates::issue_budget(draft);
+            if of_issue.is_none() && draft.world.policy.day_budget != Budget::default() && cut_short(draft, job) < DAYS
+            {
+                // The day's: it goes on by itself when a new day begins.
+                return;
+            }
+            let detail = of_issue.unwrap_or_else(|| {
                 "the run was stopped at the budget while it went on; raise [budget] in hydra.toml and set the trigger label again".to_owned()
             });
             draft.event(Event::BudgetSpent, &detail);

@@ -109,10 +109,13 @@ impl Look<'_> {
         };
         let owner = &held.record.owner;
         let lapsed = held.record.expires_at <= self.world.now;
-        Ok(if lapsed || (self.shared.config.owner_gone)(owner) {
+        // Its own name comes first: whatever the table of processes says, who asks is not gone.
+        Ok(if lapsed {
             LeaseRead::Stale(held)
         } else if *owner == self.shared.config.owner {
             LeaseRead::Mine(held)
+        } else if (self.shared.config.owner_gone)(owner) {
+            LeaseRead::Stale(held)
         } else {
             LeaseRead::Other(held)
         })
