@@ -68,7 +68,28 @@ fn show(context: &Context, clean: &Clean, dry_run: bool, pruned: &Pruned) -> Res
         screen
             .line(clean.line(&format!("kept, for it cannot be seen or removed: {}: {}", failure.what, failure.why)))?;
     }
-    let (jobs, files) = (pruned.jobs.len(), pruned.files.len());
-    let dry = if dry_run { " (dry run)" } else { "" };
-    screen.line(format!("{jobs} jobs and {files} files {word}{dry}, {} jobs kept", pruned.kept.len()))
+    screen.line(sentence(pruned.jobs.len(), pruned.files.len(), pruned.kept.len(), dry_run))
+}
+
+/// What it comes to, in one line.
+fn sentence(jobs: usize, files: usize, kept: usize, dry_run: bool) -> String {
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (jobs, files, kept) = (count(jobs, "job"), count(files, "file"), count(kept, "job"));
+    if dry_run {
+        format!("{jobs} and {files} would be removed, {kept} kept (dry run)")
+    } else {
+        format!("{jobs} and {files} removed, {kept} kept")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_comes_to_is_said_in_proper_words() {
+        assert_eq!(sentence(0, 0, 2, true), "0 jobs and 0 files would be removed, 2 jobs kept (dry run)");
+        assert_eq!(sentence(1, 1, 1, true), "1 job and 1 file would be removed, 1 job kept (dry run)");
+        assert_eq!(sentence(1, 2, 0, false), "1 job and 2 files removed, 0 jobs kept");
+    }
 }
