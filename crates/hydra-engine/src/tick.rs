@@ -238,6 +238,9 @@ impl Engine {
             report.handed_over.insert(key.clone());
         }
         let waits = Waits::of(&plan.reasons);
+        // Whose branch was not known before the look: its pull request belongs to the print too.
+        let print =
+            if looked.branch == old.branch { print } else { self.print_with(world, key, looked.branch.as_ref()) };
         let mut memory = Memory {
             print,
             wake: plan.wake,

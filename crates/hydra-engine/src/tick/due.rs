@@ -7,7 +7,7 @@ use crate::{
     observe::{Unseen, World},
     report::CycleReport,
 };
-use hydra_core::{IssueKey, RepoName, Timestamp};
+use hydra_core::{BranchName, IssueKey, RepoName, Timestamp};
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -58,8 +58,13 @@ impl Engine {
         self.shared.config.policy.slots.saturating_sub(used).saturating_mul(2)
     }
 
+    /// The fingerprint of an issue, as far as its branch is known.
     fn print(&self, world: &World, key: &IssueKey) -> u64 {
-        let branch = self.known.get(key).and_then(|memory| memory.branch.as_ref());
+        self.print_with(world, key, self.known.get(key).and_then(|memory| memory.branch.as_ref()))
+    }
+
+    /// The fingerprint of an issue whose work branch is this one.
+    pub(super) fn print_with(&self, world: &World, key: &IssueKey, branch: Option<&BranchName>) -> u64 {
         let listed = world.listings.get(&key.repo);
         let pull = branch.and_then(|branch| listed?.pulls.iter().find(|pull| pull.head_ref == *branch));
         let jobs = world.jobs_of(key).iter().map(|job| (job.id.as_str(), &job.status));

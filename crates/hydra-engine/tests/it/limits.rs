@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod board;
 mod money;
 mod slots;
 mod time;
