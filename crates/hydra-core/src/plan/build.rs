@@ -139,6 +139,10 @@ pub(super) fn ask(draft: &mut Draft<'_>, stage: Stage) {
         Stage::Build | Stage::Quality | Stage::CodeReview | Stage::SecurityReview | Stage::Apply => {}
     }
     if stage == Stage::Build {
+        // The branch may be the work of what it waits for: another issue that names the same change.
+        if gates::waits(draft, stage) {
+            return;
+        }
         let deleting = draft.effects.iter().any(|action| matches!(action, Action::Push { to: None, .. }));
         if let Some(tip) = draft.seen.head_tip.as_ref().filter(|_| !deleting) {
             let detail = format!(

@@ -149,6 +149,9 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
         }
         actions.extend(show::display(&draft, record));
     }
+    for label in show::by_hand(&draft, &actions) {
+        draft.because(Reason::ForeignLabel { label });
+    }
     actions.extend(draft.remove.iter().map(|job| Action::RemoveJob { job: job.clone() }));
     lease(&mut draft, &mut actions);
     let resting = draft.record.as_ref().is_none_or(|record| !draft::is_active(&record.phase));
@@ -186,6 +189,8 @@ fn lease(draft: &mut Draft<'_>, actions: &mut Vec<Action>) {
         LeaseRead::Free | LeaseRead::Stale(_) => {}
         LeaseRead::Other(held) => {
             if actions.is_empty() && resting && !runs {
+                // Its holder gives it back at once, unless it died: then it is taken away when it lapses.
+                draft.wake_at(held.record.expires_at);
                 return;
             }
             if !actions.is_empty() {

@@ -53,7 +53,7 @@ impl Look<'_> {
             }
         };
         let (base_tip, head_tip) = self.tips(&repo, branch.as_ref()).await?;
-        let record = record::read(shared, &issue, &lease, &pulls, head_tip.is_some());
+        let record = record::read(shared, &issue, &lease, &pulls);
         let people = self.people.of(shared, &issue, &pulls).await?;
         let (pin, pinned) = pin::read(shared, &issue, &people, &record)?;
         let known = match &record {
@@ -226,7 +226,7 @@ pub(crate) fn rivals(
 
 /// The record without regard to what else is seen: only to find the branch.
 fn written_record(shared: &Shared, issue: &IssueView) -> Option<RunRecord> {
-    match record::read(shared, issue, &LeaseRead::Free, &[], false) {
+    match record::read(shared, issue, &LeaseRead::Free, &[]) {
         RecordRead::Valid(record) => Some(*record),
         RecordRead::Absent | RecordRead::Bad { .. } => None,
     }

@@ -2,7 +2,7 @@
 
 use crate::watch::Shared;
 use hydra_core::{
-    Generation, IssueKey, Login, TokenRole,
+    Generation, IssueKey, Login, Timestamp, TokenRole,
     plan::{LeaseRead, RecordRead, status_text},
     ports::Marker,
     record::{RunRecord, SCHEMA},
@@ -48,15 +48,14 @@ pub(super) fn read(
     issue: &IssueView,
     lease: &LeaseRead,
     pulls: &[PullView],
-    head_exists: bool,
 ) -> RecordRead {
-    let shown = shown_generation(shared, issue, lease, pulls, head_exists);
+    let shown = shown_generation(shared, issue, lease, pulls);
     let Some(comment) = status_comment(shared, issue) else {
         return match shown {
             None => RecordRead::Absent,
             Some(generation) => RecordRead::Bad {
                 why: "the status comment is missing though work exists".into(),
-                changed_at: None,
+                changed_at: last_act(shared, issue),
                 generation,
             },
         };
@@ -76,6 +75,13 @@ pub(super) fn read(
             RecordRead::Bad { why, changed_at: Some(comment.updated_at), generation }
         }
     }
+}
+
+/// When Hydra last changed a label of the issue: nobody can say when a comment was taken away, and who sets the trigger label after that
+/// knows what Hydra made of the one before.
+fn last_act(shared: &Shared, issue: &IssueView) -> Option<Timestamp> {
+    let own = |login: &Login| shared.config.logins.values().any(|own| own == login);
+    issue.label_events.iter().filter(|event| own(&event.actor)).map(|event| event.at).max()
 }
 
 /// The newest comment with the marker by the orchestrator's own identity; anyone else's is nobody's.
@@ -103,20 +109,19 @@ fn open(shared: &Shared, issue: &IssueKey, body: &str) -> Result<RunRecord, Stri
     Ok(signed.payload)
 }
 
-/// The highest generation that lease, branch and pull requests show. A lease of the first generation alone shows none:
-/// the orchestrator may have died between taking it and writing the first record.
+/// The highest generation that lease and pull requests show. A lease of the first generation shows none: the orchestrator may have died
+/// between taking it and writing the first record, and a branch of that name may be anybody's.
 fn shown_generation(
     shared: &Shared,
     issue: &IssueView,
     lease: &LeaseRead,
     pulls: &[PullView],
-    head_exists: bool,
 ) -> Option<Generation> {
     let leased = match lease {
         LeaseRead::Free => None,
         LeaseRead::Mine(held) | LeaseRead::Stale(held) | LeaseRead::Other(held) => Some(held.record.generation),
     };
-    let leased = leased.filter(|generation| generation.0 > 1 || head_exists);
+    let leased = leased.filter(|generation| generation.0 > 1);
     let own = |login: &Login| shared.config.logins.values().any(|own| own == login);
     let closes = format!("Closes #{}\n", issue.key.number);
     let pulled =
