@@ -4,8 +4,10 @@
 //! core's fake runtime plays them on real git. What is asserted is what a person sees on GitHub, the engine's reasons, and that nothing
 //! else was written.
 
+mod doors;
 mod hands;
 mod main_line;
+mod people;
 mod plays;
 mod reviews;
 mod script;

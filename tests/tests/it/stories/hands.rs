@@ -216,7 +216,7 @@ pub(crate) fn hydra() -> &'static str {
     login(TokenRole::Orchestrator)
 }
 
-/// A reason of some other issue.
+/// Why nothing happens for some other issue, as it was last seen.
 pub(crate) fn reasons_of(ended: &Ended, number: u64) -> String {
-    ended.last.reasons.get(&key(number)).map(|reasons| reasons.join("\n")).unwrap_or_default()
+    ended.issues.get(&key(number)).map(|driven| driven.reasons.join("\n")).unwrap_or_default()
 }

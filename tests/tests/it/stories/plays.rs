@@ -133,3 +133,14 @@ pub(crate) fn well(spec: &JobSpec) -> Play {
 pub(crate) fn runs_on(lines: Vec<String>) -> Play {
     Play { end: hydra_core::contract::fake::End::Runs, ..speaks(lines, 0) }
 }
+
+/// What a job's agent is told.
+pub(crate) fn prompt(spec: &JobSpec) -> String {
+    let Some(InputFile::Bytes(bytes)) = spec.inputs.get("prompt.md") else { return String::new() };
+    String::from_utf8(bytes.clone()).expect("text")
+}
+
+/// The first run of a stage goes wrong in this way; everything else goes well.
+pub(crate) fn first(stage: Stage, wrong: impl Fn(&JobSpec) -> Play) -> impl Fn(&JobSpec) -> Play {
+    move |spec| if (spec.key.stage, spec.key.attempt) == (stage, 0) { wrong(spec) } else { well(spec) }
+}
