@@ -43,12 +43,7 @@ pub(crate) fn render_record(
 }
 
 /// Reads the record. Its absence is believed only while nothing shows that there was one.
-pub(super) fn read(
-    shared: &Shared,
-    issue: &IssueView,
-    lease: &LeaseRead,
-    pulls: &[PullView],
-) -> RecordRead {
+pub(super) fn read(shared: &Shared, issue: &IssueView, lease: &LeaseRead, pulls: &[PullView]) -> RecordRead {
     let shown = shown_generation(shared, issue, lease, pulls);
     let Some(comment) = status_comment(shared, issue) else {
         return match shown {
@@ -111,12 +106,7 @@ fn open(shared: &Shared, issue: &IssueKey, body: &str) -> Result<RunRecord, Stri
 
 /// The highest generation that lease and pull requests show. A lease of the first generation shows none: the orchestrator may have died
 /// between taking it and writing the first record, and a branch of that name may be anybody's.
-fn shown_generation(
-    shared: &Shared,
-    issue: &IssueView,
-    lease: &LeaseRead,
-    pulls: &[PullView],
-) -> Option<Generation> {
+fn shown_generation(shared: &Shared, issue: &IssueView, lease: &LeaseRead, pulls: &[PullView]) -> Option<Generation> {
     let leased = match lease {
         LeaseRead::Free => None,
         LeaseRead::Mine(held) | LeaseRead::Stale(held) | LeaseRead::Other(held) => Some(held.record.generation),
