@@ -2,7 +2,7 @@
 
 use crate::world::{World, at, cancel, quality, rfi, sha};
 use hydra_core::{
-    Stage, Timestamp,
+    IssueNumber, Stage, Timestamp,
     plan::{OutcomeKind, StopReason},
     verdict::Outcome,
     view::{IssueState, PullState},
@@ -77,6 +77,9 @@ fn play(script: &str) -> String {
             }
             ["pull", "merged"] => world.seen.pulls.first_mut().unwrap().state = PullState::Merged,
             ["issue", "closed"] => world.seen.issue.state = IssueState::Closed,
+            ["rival", "#3", "names", "it"] => world.seen.rivals = vec![IssueNumber(3)],
+            ["rival", "gone"] => world.seen.rivals.clear(),
+            ["branch", "deleted"] => world.seen.head_tip = None,
             ["base", "conflicts"] => world.seen.conflicts = true,
             ["cancel"] => world.seen.hold = Some(cancel(world.now)),
             ["verdicts", "deleted"] => world.seen.verdicts.clear(),
