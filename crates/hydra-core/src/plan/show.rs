@@ -72,6 +72,20 @@ pub(super) fn display(draft: &Draft<'_>, record: &RunRecord) -> Vec<Action> {
     actions
 }
 
+/// Labels that only Hydra sets, that someone else has set, and that these actions take off again.
+pub(super) fn by_hand(draft: &Draft<'_>, actions: &[Action]) -> Vec<String> {
+    let taken = actions.iter().filter_map(|action| match action {
+        Action::Write { write: ForgeWrite::Labels { remove, .. }, .. } => Some(remove),
+        _ => None,
+    });
+    let foreign = |label: &&String| {
+        let is_request = [label::RETRY, label::REBUILD].iter().any(|request| label.ends_with(request));
+        let newest = door::newest_set(&draft.seen.issue.label_events, label);
+        !is_request && newest.is_some_and(|event| !draft.seen.own.contains(&event.actor))
+    };
+    taken.flatten().filter(foreign).cloned().collect()
+}
+
 /// Request labels that the record says were answered.
 fn answered(draft: &Draft<'_>, record: &RunRecord) -> Vec<String> {
     let issue = &draft.seen.issue;

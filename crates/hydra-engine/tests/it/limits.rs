@@ -3,6 +3,7 @@
 mod accounts;
 mod attempts;
 mod board;
+mod evidence;
 mod money;
 mod slots;
 mod time;
