@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hydra_core::{
-    Timestamp,
+    Timestamp, TokenRole,
     ports::{ForgeError, ForgeErrorKind},
     view::{IdentityView, TokenKind},
 };
@@ -43,6 +43,8 @@ pub(crate) struct Client {
     /// Held from a write's look-up to its end, so that two equal writes at once are one.
     pub(crate) applying: tokio::sync::Mutex<()>,
     pub(crate) identity: OnceCell<IdentityView>,
+    /// Whose token it is; the first of the roles that share it.
+    role: TokenRole,
 }
 
 /// A successful answer.
@@ -67,12 +69,12 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client for one token.
-    pub(crate) fn new(config: Arc<GitHubConfig>, token: &SecretString) -> Result<Self, ForgeError> {
+    /// A client for the token of a role.
+    pub(crate) fn new(config: Arc<GitHubConfig>, role: TokenRole, token: &SecretString) -> Result<Self, ForgeError> {
         let unfit = || {
             hinted(
                 ForgeErrorKind::Auth,
-                "a GitHub token holds characters that no token has",
+                format!("the GitHub token of {role} holds characters that no token has"),
                 "look for quotes, spaces or line ends around it in the secrets file",
             )
         };
@@ -96,6 +98,7 @@ impl Client {
             last_write: tokio::sync::Mutex::new(None),
             applying: tokio::sync::Mutex::new(()),
             identity: OnceCell::new(),
+            role,
             config,
         })
     }
@@ -269,6 +272,12 @@ impl Client {
             }
             let mut seen = from_status(&label, status, &reply.headers, &reply.body, now(&reply.headers));
             seen.message = self.scrub(&seen.message);
+            if seen.kind == ForgeErrorKind::Auth {
+                let role = self.role;
+                seen.hint = Some(format!(
+                    "the token of {role} is invalid, revoked or expired: put a new one in the secrets file"
+                ));
+            }
             return Err(seen);
         }
         Err(malformed(&call(method, url), "it redirects in a circle"))
@@ -317,7 +326,11 @@ impl Client {
         };
         tokio::time::timeout(self.config.request_timeout, exchange).await.unwrap_or_else(|_| {
             let seconds = self.config.request_timeout.as_secs_f32();
-            Err(error(ForgeErrorKind::Transient, format!("{label}: no answer within {seconds} s")))
+            Err(hinted(
+                ForgeErrorKind::Transient,
+                format!("{label}: no answer within {seconds} s"),
+                "GitHub cannot be reached: it is tried again later",
+            ))
         })
     }
 

@@ -24,7 +24,11 @@ pub(crate) fn hinted(kind: ForgeErrorKind, message: impl Into<String>, hint: imp
 
 /// An answer that is not what was promised.
 pub(crate) fn malformed(what: &str, why: impl std::fmt::Display) -> ForgeError {
-    error(ForgeErrorKind::Malformed, format!("{what}: GitHub's answer cannot be read: {why}"))
+    hinted(
+        ForgeErrorKind::Malformed,
+        format!("{what}: GitHub's answer cannot be read: {why}"),
+        "look whether github.api_url is the address of GitHub's API, and what answers there",
+    )
 }
 
 /// The server's time of day, `Tue, 24 Nov 2026 00:08:04 GMT`.
@@ -115,7 +119,11 @@ fn hint_of(kind: ForgeErrorKind, status: StatusCode, headers: &HeaderMap) -> Opt
         }
         ForgeErrorKind::LimitedUntil(until) => Some(format!("wait until {until}")),
         ForgeErrorKind::Transient => Some("GitHub is out of order: it is tried again later".to_owned()),
-        ForgeErrorKind::Missing | ForgeErrorKind::Conflict | ForgeErrorKind::Malformed => None,
+        ForgeErrorKind::Missing => Some("it was deleted, or what it belongs to is switched off".to_owned()),
+        ForgeErrorKind::Conflict => Some("GitHub does not take this as things stand; its message says why".to_owned()),
+        ForgeErrorKind::Malformed => {
+            Some("look whether github.api_url is the address of GitHub's API, and what answers there".to_owned())
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl GitHub {
                 .and_then(|(other, _)| clients.get(other).cloned());
             let client = match twin {
                 Some(client) => client,
-                None => Arc::new(Client::new(Arc::clone(&config), token)?),
+                None => Arc::new(Client::new(Arc::clone(&config), *role, token)?),
             };
             clients.insert(*role, client);
         }

@@ -27,7 +27,7 @@ async fn a_bad_token_is_said_to_be_one_and_asked_for_once() {
     let (seen, asked) = repository_answers(says(401, "Bad credentials")).await;
     assert_eq!(
         seen.to_string(),
-        "GET /repos/acme/shop: 401 Bad credentials (the token is invalid, revoked or expired: put a new one in the secrets file)"
+        "GET /repos/acme/shop: 401 Bad credentials (the token of builder is invalid, revoked or expired: put a new one in the secrets file)"
     );
     assert_eq!((seen.kind, asked), (ForgeErrorKind::Auth, 1));
 }
