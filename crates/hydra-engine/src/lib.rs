@@ -8,6 +8,7 @@ pub mod by_hand;
 pub mod config;
 mod engine;
 mod execute;
+pub mod frame;
 pub mod holds;
 pub mod hook;
 mod known;

@@ -2,6 +2,7 @@
 
 use crate::{
     config::{EngineConfig, GitCredentials},
+    frame,
     observe::{self, CHANGES, PinnedIssue},
     prompt,
     store::{self, StateDir, StoreError},
@@ -9,13 +10,13 @@ use crate::{
 };
 use hydra_core::{
     AccountName, BranchName, ChangeName, CommitSha, IssueKey, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
-    contract_files::{Allowance, FenceMode, JobInput, QualityCommand, SCHEMA},
+    contract_files::{Allowance, JobInput, QualityCommand, SCHEMA},
     digest, instructions,
-    job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec, Network},
+    job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec},
     openspec::ChangeFolder,
-    persona::{Limits, Persona, QUALITY_LIMITS},
+    persona::{Limits, Persona},
     plan::{ChangeRead, IssueSnapshot, RecordRead, StartOrder},
-    ports::{AccountKind, AccountView},
+    ports::AccountView,
     target::Target,
 };
 use serde::{Deserialize, Serialize};
@@ -90,9 +91,9 @@ pub(crate) async fn build(
         .with_repository(container, target.hosts(container), ".hydra.toml")
         .map_err(|error| error.to_string())?;
     let image = image(config, stage, &target)?;
-    let limits = persona.map_or(QUALITY_LIMITS, |persona| persona.limits);
+    let limits = frame::limits(config, stage);
     let commands = target.quality();
-    let fence = if stage.has_agent() { config.fence } else { FenceMode::None };
+    let fence = frame::fence(config, stage);
     let pinned = pinned(shared, seen)?;
     let asked = prompt_of(shared, seen, order, &target, &files, &pinned).await?;
     let system = persona.map(|persona| persona.prompt.clone()).unwrap_or_default();
@@ -151,19 +152,11 @@ pub(crate) async fn build(
     model_env(shared, order, accounts, &mut env, &mut credentials).await?;
     git_env(config, stage, &mut env, &mut credentials);
     let spec = JobSpec {
-        key: order.key.clone(),
-        container,
-        image,
         env,
         inputs,
         spec: files.into_iter().map(|(path, bytes)| (path, InputFile::Bytes(bytes))).collect(),
-        limits,
-        tmp_mib: config.tmp_mib,
-        workspace_mib: config.workspace_mib,
-        network: if stage.has_agent() { config.network.clone() } else { config.quality_network.clone() },
-        net_admin: fence == FenceMode::InContainer && config.network != Network::None,
-        hosts: if stage.has_agent() { config.hosts.clone() } else { BTreeMap::new() },
         credentials,
+        ..frame::frame(config, order.key.clone(), image)
     };
     Ok((spec, note))
 }
@@ -257,20 +250,12 @@ pub(crate) fn author(persona: Option<&Persona>) -> String {
 
 fn plain_env(config: &EngineConfig, seen: &IssueSnapshot, order: &StartOrder) -> BTreeMap<String, EnvValue> {
     let pull = seen.pulls.iter().find(|pull| pull.head_ref == order.branch).map(|pull| pull.url.clone());
-    let mut pairs = vec![
-        ("REPO_URL", seen.repo.clone_url.clone()),
-        ("ISSUE_URL", seen.issue.url.clone()),
-        ("PR_URL", pull.unwrap_or_default()),
-        ("SPEC_PATH", "/spec".to_owned()),
-        ("HYDRA_MODE", order.key.stage.as_str().to_owned()),
-        ("HYDRA_JOB", order.key.id().to_string()),
-        ("GITHUB_ORG", config.org.clone()),
-    ];
-    if let Some(url) = config.model_base_url.clone().filter(|_| order.key.stage.has_agent()) {
-        pairs.push(("ANTHROPIC_BASE_URL", url));
-    }
-    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(config.extra_env.clone());
-    pairs.map(|(name, value)| (name, EnvValue::Plain(value))).collect()
+    let links = frame::Links {
+        repo: seen.repo.clone_url.clone(),
+        issue: seen.issue.url.clone(),
+        pull: pull.unwrap_or_default(),
+    };
+    frame::plain_env(config, &order.key, links)
 }
 
 /// The model credential, fetched at the moment of use.
@@ -285,12 +270,8 @@ async fn model_env(
     let view = accounts.iter().find(|view| view.name == *account);
     let kind = view.map(|view| view.kind).ok_or_else(|| format!("there is no model account {account}"))?;
     let value = shared.ports.accounts.credential(account).await.map_err(|error| error.to_string())?;
-    let name = match kind {
-        AccountKind::OAuth => "CLAUDE_CODE_OAUTH_TOKEN",
-        AccountKind::Key => "ANTHROPIC_API_KEY",
-    };
     let credential = CredentialName::Account(account.clone());
-    env.insert(name.into(), EnvValue::Secret { credential: credential.to_string(), value });
+    env.insert(frame::model_variable(kind).into(), EnvValue::Secret { credential: credential.to_string(), value });
     credentials.push(credential);
     Ok(())
 }
@@ -307,7 +288,7 @@ fn git_env(
     let Some(token) = tokens.get(&role).filter(|_| role != TokenRole::Orchestrator) else { return };
     let credential = CredentialName::Git(role);
     let value = EnvValue::Secret { credential: credential.to_string(), value: token.clone() };
-    env.insert("GIT_TOKEN".into(), value);
+    env.insert(frame::GIT_TOKEN.into(), value);
     credentials.push(credential);
 }
 

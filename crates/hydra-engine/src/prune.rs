@@ -95,6 +95,15 @@ impl Engine {
                 },
             }
         }
+        let remains = shared.ports.runtime.remains().await;
+        for job in remains.map_err(|error| EngineError::Runtime(error.to_string()))? {
+            let why = "it is gone, and parts of it are left".to_owned();
+            if !dry_run && let Err(error) = self.take_away(&job, None, &[], &why).await {
+                pruned.failures.push(error);
+                continue;
+            }
+            pruned.jobs.push(PrunedJob { job, issue: None, why });
+        }
         let gone: BTreeSet<&JobId> = pruned.jobs.iter().map(|job| &job.job).collect();
         let there: BTreeSet<&JobId> = seen.iter().map(|job| &job.id).filter(|id| !gone.contains(id)).collect();
         let (files, failures) = files::prune(&shared.state, &|id| there.contains(id), dry_run);
@@ -104,20 +113,32 @@ impl Engine {
     }
 
     async fn remove_unowned(&self, job: &Observed, why: &str) -> Result<(), UnseenFacts> {
-        let shared = &self.shared;
-        let failed = |why: String, side| UnseenFacts {
-            issue: job.key.as_ref().map(|key| key.issue.to_string()),
-            what: format!("the removal of {}", job.id),
-            why,
-            side,
-        };
-        let facts = serde_json::json!({ "command": "prune", "why": why, "credentials": job.credentials });
         let issue = job.key.as_ref().map(|key| key.issue.to_string());
-        let entry = AuditEntry { ts: self.now(), kind: "operator".into(), issue, job: Some(job.id.to_string()), facts };
+        self.take_away(&job.id, issue, &job.credentials, why).await
+    }
+
+    async fn take_away(
+        &self,
+        job: &JobId,
+        issue: Option<String>,
+        credentials: &[String],
+        why: &str,
+    ) -> Result<(), UnseenFacts> {
+        let shared = &self.shared;
+        let failed =
+            |why: String, side| UnseenFacts { issue: issue.clone(), what: format!("the removal of {job}"), why, side };
+        let facts = serde_json::json!({ "command": "prune", "why": why, "credentials": credentials });
+        let entry = AuditEntry {
+            ts: self.now(),
+            kind: "operator".into(),
+            issue: issue.clone(),
+            job: Some(job.to_string()),
+            facts,
+        };
         // Evidence of a removal comes before the removal.
         shared.ports.audit.append(&entry).map_err(|error| failed(error.to_string(), Side::Machine))?;
-        shared.ports.runtime.remove(&job.id).await.map_err(|error| failed(error.to_string(), Side::Runtime))?;
-        for path in [shared.state.order(&job.id), shared.state.stop(&job.id), shared.state.by_hand(&job.id)] {
+        shared.ports.runtime.remove(job).await.map_err(|error| failed(error.to_string(), Side::Runtime))?;
+        for path in [shared.state.order(job), shared.state.stop(job), shared.state.by_hand(job)] {
             store::remove(&path).map_err(|error| failed(error.to_string(), Side::Machine))?;
         }
         Ok(())

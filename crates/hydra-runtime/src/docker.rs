@@ -17,6 +17,7 @@ mod follow;
 mod image;
 mod look;
 mod network;
+mod remains;
 mod start;
 mod transport;
 mod trouble;
@@ -42,6 +43,9 @@ use hydra_core::{
 };
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
+
+/// What is younger may belong to a start that is under way.
+const UNDER_WAY: Duration = Duration::from_secs(600);
 
 /// How the engine is reached.
 #[derive(Debug, Clone)]
@@ -115,6 +119,10 @@ impl Runtime for DockerRuntime {
 
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
         self.engine().await?.remove(job.as_str()).await
+    }
+
+    async fn remains(&self) -> Result<Vec<JobId>, RuntimeError> {
+        self.engine().await?.remains(&self.config.instance, UNDER_WAY).await
     }
 }
 

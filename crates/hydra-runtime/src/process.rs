@@ -176,6 +176,11 @@ impl Runtime for ProcessRuntime {
         self.blocking(move |shared| stop::stop(&folder, grace, || shared.reap())).await
     }
 
+    /// A job is one folder: it is there or it is not.
+    async fn remains(&self) -> Result<Vec<JobId>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
         let folder = self.shared.folder(job);
         self.blocking(move |shared| {

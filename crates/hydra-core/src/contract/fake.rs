@@ -112,6 +112,11 @@ impl FakeRuntime {
         self.world.end(job, end)
     }
 
+    /// Something of a job that is not there (any more) is left from now on, until it is removed.
+    pub fn leave(&self, job: JobId) {
+        self.world.lock().remains.insert(job);
+    }
+
     /// Every start that made a job, in order.
     #[must_use]
     pub fn started(&self) -> Vec<JobId> {
@@ -148,6 +153,10 @@ impl Runtime for FakeRuntime {
 
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
         self.world.remove(job)
+    }
+
+    async fn remains(&self) -> Result<Vec<JobId>, RuntimeError> {
+        self.world.remains()
     }
 }
 

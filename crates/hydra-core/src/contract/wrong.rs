@@ -184,6 +184,10 @@ impl Runtime for WrongRuntime {
         self.inner.stop(job, grace).await
     }
 
+    async fn remains(&self) -> Result<Vec<JobId>, RuntimeError> {
+        self.inner.remains().await
+    }
+
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
         if self.has(Fault::RemovesNothing) {
             return Ok(());

@@ -95,4 +95,7 @@ pub trait Runtime: Send + Sync {
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError>;
     /// Removes it and everything that belongs to it (volumes). Ok when it is not there. A running job is killed first.
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError>;
+    /// Jobs of this installation that are not there any more, of which something is left (a removal or a start that was cut off);
+    /// [`Runtime::remove`] takes it away. A runtime that keeps a job in one piece has none.
+    async fn remains(&self) -> Result<Vec<JobId>, RuntimeError>;
 }

@@ -10,5 +10,6 @@ mod kills;
 mod laws;
 mod limits;
 mod pipeline;
+mod prune;
 mod trouble;
 mod world;

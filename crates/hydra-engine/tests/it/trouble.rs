@@ -168,6 +168,9 @@ impl Runtime for Troubled {
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError> {
         self.trouble.call(Call::write(Whom::Runtime, "stop"), async || self.inner.stop(job, grace).await).await
     }
+    async fn remains(&self) -> Result<Vec<JobId>, RuntimeError> {
+        self.trouble.call(Call::read(Whom::Runtime, "remains"), async || self.inner.remains().await).await
+    }
     async fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
         let remove = async || {
             self.count(job).await?;

@@ -131,6 +131,6 @@ impl Engine {
     }
 }
 
-fn by_label(label: &str) -> HashMap<String, Vec<String>> {
+pub(super) fn by_label(label: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![label.to_owned()])])
 }

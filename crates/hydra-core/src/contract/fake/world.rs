@@ -12,7 +12,7 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
@@ -33,6 +33,7 @@ pub(super) struct State {
     wakers: Vec<Waker>,
     pub(super) outage: Option<RuntimeError>,
     pub(super) started: Vec<JobId>,
+    pub(super) remains: BTreeSet<JobId>,
 }
 
 struct Job {
@@ -294,8 +295,13 @@ impl World {
     pub(super) fn remove(&self, job: &JobId) -> Result<(), RuntimeError> {
         let mut state = self.now()?;
         state.jobs.remove(job);
+        state.remains.remove(job);
         state.wake();
         Ok(())
+    }
+
+    pub(super) fn remains(&self) -> Result<Vec<JobId>, RuntimeError> {
+        Ok(self.now()?.remains.iter().cloned().collect())
     }
 }
 

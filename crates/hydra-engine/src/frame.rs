@@ -1,0 +1,112 @@
+//! What of a specification is the same for every job of a stage: image, limits, network, the right to fence itself, plain variables.
+
+use crate::config::{EngineConfig, GitCredentials};
+use hydra_core::{
+    AccountName, Generation, IssueKey, Stage, TokenRole,
+    contract_files::FenceMode,
+    job::{CredentialName, EnvValue, ImageRef, JobKey, JobSpec, Network},
+    persona::{Limits, QUALITY_LIMITS},
+    ports::AccountKind,
+};
+use std::collections::BTreeMap;
+
+/// The variable of a GitHub token in a container.
+pub(crate) const GIT_TOKEN: &str = "GIT_TOKEN";
+
+/// The variable of a model credential.
+pub(crate) const fn model_variable(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::OAuth => "CLAUDE_CODE_OAUTH_TOKEN",
+        AccountKind::Key => "ANTHROPIC_API_KEY",
+    }
+}
+
+/// What the work is about, as addresses.
+pub(crate) struct Links {
+    pub(crate) repo: String,
+    pub(crate) issue: String,
+    pub(crate) pull: String,
+}
+
+/// Who fences the containers of a stage.
+pub(crate) fn fence(config: &EngineConfig, stage: Stage) -> FenceMode {
+    if stage.has_agent() { config.fence } else { FenceMode::None }
+}
+
+/// Those of the stage's persona, or of the quality stage.
+pub(crate) fn limits(config: &EngineConfig, stage: Stage) -> Limits {
+    config.policy.personas.get(&stage).map_or(QUALITY_LIMITS, |persona| persona.limits)
+}
+
+/// A specification without what the work brings: variables, files, credentials.
+pub(crate) fn frame(config: &EngineConfig, key: JobKey, image: ImageRef) -> JobSpec {
+    let stage = key.stage;
+    JobSpec {
+        key,
+        container: stage.container(),
+        image,
+        env: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        spec: BTreeMap::new(),
+        limits: limits(config, stage),
+        tmp_mib: config.tmp_mib,
+        workspace_mib: config.workspace_mib,
+        network: if stage.has_agent() { config.network.clone() } else { config.quality_network.clone() },
+        net_admin: fence(config, stage) == FenceMode::InContainer && config.network != Network::None,
+        hosts: if stage.has_agent() { config.hosts.clone() } else { BTreeMap::new() },
+        credentials: Vec::new(),
+    }
+}
+
+/// Variables that are no secrets.
+pub(crate) fn plain_env(config: &EngineConfig, key: &JobKey, links: Links) -> BTreeMap<String, EnvValue> {
+    let mut pairs = vec![
+        ("REPO_URL", links.repo),
+        ("ISSUE_URL", links.issue),
+        ("PR_URL", links.pull),
+        ("SPEC_PATH", "/spec".to_owned()),
+        ("HYDRA_MODE", key.stage.as_str().to_owned()),
+        ("HYDRA_JOB", key.id().to_string()),
+        ("GITHUB_ORG", config.org.clone()),
+    ];
+    if let Some(url) = config.model_base_url.clone().filter(|_| key.stage.has_agent()) {
+        pairs.push(("ANTHROPIC_BASE_URL", url));
+    }
+    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(config.extra_env.clone());
+    pairs.map(|(name, value)| (name, EnvValue::Plain(value))).collect()
+}
+
+/// A stage's job for an issue, as it would be specified: whatever the work brings is named as a variable of a shell.
+///
+/// # Errors
+/// When no image is configured for the stage.
+pub fn sample(
+    config: &EngineConfig,
+    stage: Stage,
+    issue: IssueKey,
+    account: Option<(AccountName, AccountKind)>,
+) -> Result<JobSpec, String> {
+    let container = stage.container();
+    let image = config.images.get(&container).cloned();
+    let image = image.ok_or_else(|| format!("no image is configured for {container} containers"))?;
+    let key = JobKey { issue, generation: Generation(1), stage, round: 0, attempt: 0 };
+    let mut spec = frame(config, key, image);
+    let named = |name: &str| format!("${{{name}}}");
+    let pull = if stage == Stage::Build { String::new() } else { named("PR_URL") };
+    spec.env = plain_env(config, &spec.key, Links { repo: named("REPO_URL"), issue: named("ISSUE_URL"), pull });
+    let mut secret = |variable: &str, credential: CredentialName| {
+        let value = EnvValue::Secret { credential: credential.to_string(), value: String::new().into() };
+        spec.env.insert(variable.to_owned(), value);
+        spec.credentials.push(credential);
+    };
+    if let Some((name, kind)) = account.filter(|_| stage.has_agent()) {
+        secret(model_variable(kind), CredentialName::Account(name));
+    }
+    if let GitCredentials::Env(tokens) = &config.git_credentials
+        && stage.token() != TokenRole::Orchestrator
+        && tokens.contains_key(&stage.token())
+    {
+        secret(GIT_TOKEN, CredentialName::Git(stage.token()));
+    }
+    Ok(spec)
+}
