@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Version of these files.
 pub const SCHEMA: u32 = 1;
+/// The value of `HYDRA_MODE` under which the wrapper makes its fence, proves it, and ends: it asks for no other input.
+pub const PROVE_FENCE: &str = "prove-fence";
 
 /// `/in/job.json`: what the job is to do. Beside it lie `repo.bundle` (refs `hydra-base`, `hydra-head`), `prompt.md` (the task)
 /// and `system.md` (the persona). The change folder lies in `/spec`.
