@@ -1,5 +1,7 @@
 //! The demo: the real pipeline, on loopback, against a simulated GitHub and a scripted model.
 
+pub mod configuration;
+pub mod containers;
 pub mod ending;
 pub mod fresh_clone;
 pub mod play;

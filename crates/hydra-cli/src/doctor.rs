@@ -1,5 +1,6 @@
 //! What `hydra doctor` looks at: small checks, each with a result and how to mend it. A check that could not be made is no success.
 
+pub mod docker;
 pub mod forge;
 pub mod machine;
 

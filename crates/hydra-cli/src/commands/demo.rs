@@ -61,7 +61,7 @@ async fn show(context: &Context, args: &DemoArgs, scenario: Scenario, script: Op
         }
         screen.line("")?;
     }
-    let seen = play::play(context, &set, &scenario, args.runtime).await?;
+    let seen = play::play(context, &set, &scenario).await?;
     let mut report = tokio::select! {
         report = ending::look(&set, seen, (scenario.name, scenario.shows), runtime, told) => report?,
         interrupt = tokio::signal::ctrl_c() => {

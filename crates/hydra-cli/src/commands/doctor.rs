@@ -3,8 +3,9 @@
 use crate::{
     args::DoctorArgs,
     compose,
+    config::{Settings, runtime::RuntimeKind},
     context::Context,
-    doctor::{Check, State, forge, machine},
+    doctor::{Check, State, docker, forge, machine},
     exit::Exit,
     failure::Failure,
     output::{
@@ -22,7 +23,7 @@ struct Report<'a> {
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     let checks = match context.load() {
-        Ok(loaded) => examine(&loaded.settings, args)?,
+        Ok(loaded) => examine(context, &loaded.settings, args)?,
         Err(Failure::Configuration(problems)) => {
             let mut checks = machine::problems(&problems);
             checks.push(machine::git());
@@ -39,12 +40,22 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure>
     Ok(if ok { Exit::Ok } else { Exit::Failed })
 }
 
-fn examine(settings: &crate::config::Settings, args: &DoctorArgs) -> Result<Vec<Check>, Failure> {
+fn examine(context: &Context, settings: &Settings, args: &DoctorArgs) -> Result<Vec<Check>, Failure> {
     let mut checks = machine::configuration(settings);
     checks.push(machine::git());
     checks.push(machine::state_folder(settings));
     checks.push(machine::disk(settings));
     checks.extend(machine::ignored(settings));
+    if settings.values.runtime.kind == RuntimeKind::Docker {
+        match compose::docker::runtime(context, settings) {
+            Ok(runtime) => checks.extend(super::block_on(docker::all(settings, &runtime))?),
+            Err(Failure::Other(trouble)) => {
+                let mend = trouble.help.unwrap_or_else(|| "check [runtime]".to_owned());
+                checks.push(Check::fail("docker engine", trouble.message, mend));
+            }
+            Err(other) => return Err(other),
+        }
+    }
     if !args.offline && !settings.secrets.tokens.is_empty() {
         let found = super::block_on(async {
             match compose::github(settings) {

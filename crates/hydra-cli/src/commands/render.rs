@@ -1,5 +1,7 @@
 //! `hydra render docker-run|iptables|ip6tables`: exactly what would be run.
 
+mod docker_run;
+
 use crate::{
     args::{FenceArgs, RenderCommand},
     context::Context,
@@ -15,7 +17,7 @@ use std::{
 
 pub(super) fn run(context: &Context, command: &RenderCommand) -> Result<Exit, Failure> {
     match command {
-        RenderCommand::DockerRun { .. } => Err(Failure::not_built("render docker-run")),
+        RenderCommand::DockerRun { stage, documented } => docker_run::run(context, *stage, *documented),
         RenderCommand::Iptables(args) => fence(context, args, iptables::iptables),
         RenderCommand::Ip6tables(args) => fence(context, args, iptables::ip6tables),
     }

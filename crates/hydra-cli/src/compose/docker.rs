@@ -2,16 +2,16 @@
 
 use crate::{config::Settings, context::Context, exit::Exit, failure::Failure};
 use hydra_runtime::{DockerConfig, DockerRuntime, docker};
+use std::path::PathBuf;
 
 /// Where engines listen, unless they are told otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
 
-/// The runtime of `runtime.kind = "docker"`. Asks the engine nothing yet.
+/// The engine's socket: as configured, else as `DOCKER_HOST` says, else where engines listen.
 ///
 /// # Errors
 /// When the engine's address is not a socket of this machine.
-pub fn runtime(context: &Context, settings: &Settings) -> Result<DockerRuntime, Failure> {
-    let configured = settings.values.runtime.socket.as_deref();
+pub fn socket(context: &Context, configured: Option<&str>) -> Result<PathBuf, Failure> {
     let address = match configured {
         Some(address) => address.to_owned(),
         None => context
@@ -21,6 +21,14 @@ pub fn runtime(context: &Context, settings: &Settings) -> Result<DockerRuntime, 
             .unwrap_or(SOCKET)
             .to_owned(),
     };
-    let socket = docker::socket_of(&address)?;
+    Ok(docker::socket_of(&address)?)
+}
+
+/// The runtime of `runtime.kind = "docker"`. Asks the engine nothing yet.
+///
+/// # Errors
+/// When the engine's address is not a socket of this machine.
+pub fn runtime(context: &Context, settings: &Settings) -> Result<DockerRuntime, Failure> {
+    let socket = socket(context, settings.values.runtime.socket.as_deref())?;
     Ok(DockerRuntime::new(DockerConfig { socket, instance: settings.values.instance.clone() }))
 }

@@ -2,7 +2,6 @@
 
 use super::stage_set::{self, StageSet};
 use crate::{
-    args::RuntimeChoice,
     compose::engine::{Extras, engine},
     config::environment::Environment,
     context::Context,
@@ -99,12 +98,7 @@ pub fn surroundings(context: &Context, set: &StageSet) -> Context {
 ///
 /// # Errors
 /// When the pipeline cannot be set up.
-pub async fn play(
-    context: &Context,
-    set: &StageSet,
-    scenario: &Scenario,
-    runtime: RuntimeChoice,
-) -> Result<Seen, Failure> {
+pub async fn play(context: &Context, set: &StageSet, scenario: &Scenario) -> Result<Seen, Failure> {
     let there = surroundings(context, set);
     let settings = there.load()?.settings;
     let screen = context.screen;
@@ -113,12 +107,8 @@ pub async fn play(
         who: Mutex::default(),
         stages: Mutex::default(),
     });
-    let extras = match runtime {
-        RuntimeChoice::Process => Extras::default(),
-        RuntimeChoice::Docker => set.docker_extras(),
-    };
     let observer: Arc<dyn Observer> = keeper.clone();
-    let mut engine = engine(&there, &settings, Extras { observer: Some(observer), ..extras }).await?;
+    let mut engine = engine(&there, &settings, Extras { observer: Some(observer), ..Extras::default() }).await?;
     // A person's commit to the base branch comes while the pipeline runs.
     let meanwhile = async {
         if let Some(commit) = &scenario.second_commit {

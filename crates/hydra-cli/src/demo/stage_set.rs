@@ -1,13 +1,14 @@
 //! The stage that the demo plays on: a simulated GitHub with an organisation, a board, a small repository and a labelled issue; the scripted
 //! model; and a folder with `hydra.toml` and secrets, so that every other command can look at the same things.
 
-use crate::{args::RuntimeChoice, compose::engine::Extras, context::Context, exit::Exit, failure::Failure};
+use super::{configuration, containers};
+use crate::{args::RuntimeChoice, context::Context, exit::Exit, failure::Failure};
 use hydra_core::{RepoName, label};
 use hydra_sim::{
     github::{Access, RepoSeed, Role, Sim, SimConfig, Token},
     model::{Commit, ModelConfig, ModelSim, Scenario, Script, demo_issue, demo_repo},
 };
-use std::{fmt, fs, path::Path, time::Duration};
+use std::{fmt, time::Duration};
 use tempfile::TempDir;
 
 /// The demo's organisation.
@@ -23,7 +24,7 @@ const PACE: Duration = Duration::from_millis(40);
 const TRIGGER: &str = "ready-to-build";
 const COLUMNS: [&str; 5] = ["Todo", "In Progress", "Needs Input", "Review", "Done"];
 /// Role, login, token: five identities, none of them real.
-const IDENTITIES: [(&str, &str, &str); 5] = [
+pub(super) const IDENTITIES: [(&str, &str, &str); 5] = [
     ("builder", "al-gorithm-bot", "github_pat_demo_builder_0000000000000000"),
     ("reviewer", "juan-claude-bot", "github_pat_demo_reviewer_000000000000000"),
     ("security", "clyde-barcode-bot", "github_pat_demo_security_000000000000000"),
@@ -61,7 +62,13 @@ pub async fn build(
 ) -> Result<StageSet, Failure> {
     let script = script.unwrap_or_else(|| scenario.script.clone());
     let github = Sim::start(SimConfig::default()).await.map_err(|e| failed("GitHub")(&e))?;
-    let model = ModelSim::start(ModelConfig { script, pace: PACE, ..ModelConfig::default() })
+    let containers = match runtime {
+        RuntimeChoice::Process => None,
+        RuntimeChoice::Docker => Some(containers::ready(context).await?),
+    };
+    // Containers reach this machine by its address on their network, processes on loopback.
+    let listen = containers.as_ref().map(|containers| containers.gateway);
+    let model = ModelSim::start(ModelConfig { script, pace: PACE, listen, ..ModelConfig::default() })
         .await
         .map_err(|e| failed("model")(&e))?;
     let issue = seed(&github).map_err(|e| failed("GitHub")(&e))?;
@@ -69,7 +76,7 @@ pub async fn build(
         .prefix("hydra-demo-")
         .tempdir()
         .map_err(|error| Failure::local("a temporary folder", &error))?;
-    write_configuration(context, folder.path(), &github, &model, scenario.name, runtime)?;
+    configuration::write(folder.path(), &github, &model, scenario.name, containers.as_ref())?;
     let repo = REPO.parse().map_err(|e| failed("repository")(&e))?;
     Ok(StageSet { github, model, folder, issue, repo })
 }
@@ -89,11 +96,6 @@ impl StageSet {
             commit.files.iter().map(|(path, text)| (path.as_str(), std::str::from_utf8(text).ok())).collect();
         self.github.push(REPO, "main", PERSON, commit.message, &files).map_err(|e| failed("GitHub")(&e))?;
         Ok(())
-    }
-    /// What containers need besides: nothing yet.
-    #[must_use]
-    pub fn docker_extras(&self) -> Extras {
-        Extras::default()
     }
 }
 
@@ -137,81 +139,4 @@ fn seed(github: &Sim) -> Result<u64, hydra_sim::github::SimError> {
     github.card(ORG, board, REPO, number, Some("Todo"))?;
     github.add_label(REPO, number, TRIGGER, PERSON)?;
     Ok(number)
-}
-
-/// What `hydra init` would have been filled in with.
-fn write_configuration(
-    context: &Context,
-    folder: &Path,
-    github: &Sim,
-    model: &ModelSim,
-    scenario: &str,
-    runtime: RuntimeChoice,
-) -> Result<(), Failure> {
-    let _ = context;
-    let kind = match runtime {
-        RuntimeChoice::Process => "process",
-        RuntimeChoice::Docker => "docker",
-    };
-    let budget = if scenario == "over-budget" { "2.00" } else { "10.00" };
-    let toml = format!(
-        r#"# Written by `hydra demo`.
-instance = "demo"
-
-[github]
-api_url = "{api}"
-web_url = "{api}"
-org = "{ORG}"
-project = 1
-repos = ["{REPO}"]
-
-[pipeline]
-poll_interval = "5s"
-
-[pipeline.retry]
-base = "1s"
-cap = "5s"
-
-[budget]
-issue_usd = {budget}
-
-[models]
-base_url = "{model}"
-
-[runtime]
-kind = "{kind}"
-
-[state]
-dir = "state"
-{personas}"#,
-        api = github.base_url().trim_end_matches('/'),
-        model = model.url().trim_end_matches('/'),
-        personas = ["al-gorithm", "juan-claude-van-damme", "clyde-barcode", "axel-plier"]
-            .map(|persona| format!("\n[personas.{persona}]\ndriver = \"demo\"\n"))
-            .concat(),
-    );
-    let secrets = folder.join("secrets");
-    let refused = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| Failure::local(format_args!("{path} cannot be written"), &error)
-    };
-    fs::create_dir_all(&secrets).map_err(refused(&secrets))?;
-    let file = folder.join("hydra.toml");
-    fs::write(&file, toml).map_err(refused(&file))?;
-    let tokens: serde_json::Map<String, serde_json::Value> =
-        IDENTITIES.iter().map(|(role, _, secret)| ((*role).to_owned(), (*secret).into())).collect();
-    let credentials = serde_json::json!({
-        "claude_accounts": [
-            { "name": "first", "token": "sk-ant-demo-first", "priority": 1 },
-            { "name": "second", "token": "sk-ant-demo-second", "priority": 2 },
-        ],
-        "git_tokens": tokens,
-    });
-    // A key of the demo's own, as public as everything else in it.
-    let dotenv = format!("HYDRA_SIGNING_KEY={}\n", "de30".repeat(16));
-    for (name, text) in [("credentials.json", format!("{credentials:#}\n")), (".env", dotenv)] {
-        let path = secrets.join(name);
-        crate::commands::init::write_new(&path, &text, 0o600)?;
-    }
-    Ok(())
 }

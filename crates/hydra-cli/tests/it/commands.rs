@@ -527,6 +527,7 @@ fn doctor_says_how_to_mend_a_broken_configuration() {
 #[test]
 fn doctor_is_content_with_a_complete_installation() {
     let sandbox = Sandbox::complete();
+    sandbox.write("hydra.toml", "[github]\nrepos = [\"acme/widgets\"]\n[runtime]\nkind = \"process\"\n");
     let ran = sandbox.run(&["doctor", "--offline"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     let json = sandbox.run(&["doctor", "--offline", "--json"]).json();
