@@ -41,12 +41,15 @@ struct Found {
 }
 
 impl Found {
-    fn take(&mut self, check: Check) {
+    /// What was found of a role's token, said with where the token stands.
+    fn take(&mut self, settings: &Settings, role: TokenRole, check: Check) {
+        let source = settings.token(role).map(|held| format!(" in {}", held.source)).unwrap_or_default();
+        let sentence = format!("the token of {role}{source}: {}", check.detail);
         match check.state {
             State::Ok => {}
-            State::Warn => self.warnings.push(format!("{}: {}", check.name, check.detail)),
+            State::Warn => self.warnings.push(sentence),
             State::Fail => {
-                let problem = Problem::credential(format!("{}: {}", check.name, check.detail));
+                let problem = Problem::credential(sentence);
                 self.problems.push(match check.mend {
                     Some(mend) => problem.help(mend),
                     None => problem,
@@ -64,7 +67,7 @@ async fn tokens(settings: &Settings, github: &GitHub, found: &mut Found) -> Resu
                 for check in forge::token(settings, *role, &report, &mut logins) {
                     // What GitHub does not let one see is `doctor`'s to say, not every run's.
                     if check.state == State::Fail || report.classic {
-                        found.take(check);
+                        found.take(settings, *role, check);
                     }
                 }
             }
@@ -153,7 +156,7 @@ async fn pushing(settings: &Settings, github: &GitHub, repo: &RepoName, found: &
     for role in settings.secrets.tokens.keys() {
         let may = github.may_push(*role, repo).await?;
         if let Some(check) = forge::pushed(settings, *role, repo, may) {
-            found.take(check);
+            found.take(settings, *role, check);
         }
         if settings.single_identity() {
             break;

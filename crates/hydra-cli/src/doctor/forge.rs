@@ -78,7 +78,7 @@ pub(crate) fn token(
     } else if let Some(other) = logins.get(&login) {
         checks.push(Check::fail(
             &name,
-            format!("{login} is the identity of {other} too"),
+            format!("it belongs to {login}, as the token of {other} does"),
             "each persona needs an identity of its own: a review by the author is worth nothing",
         ));
     } else {
@@ -184,13 +184,18 @@ pub(crate) fn pushed(settings: &Settings, role: TokenRole, repo: &RepoName, may:
     let must = matches!(role, TokenRole::Builder | TokenRole::Orchestrator);
     match (must, may) {
         (true, true) => Some(Check::ok(name, "it may, as it must")),
-        (true, false) => Some(Check::fail(name, "it may not", "give the token contents: write")),
+        (true, false) => Some(Check::fail(
+            name,
+            format!("it may not push to {repo}, and must"),
+            "give the token contents: write, and the identity write access to the repository",
+        )),
         (false, false) => Some(Check::ok(name, "it may not, as it should be")),
         (false, true) if settings.single_identity() => None,
         (false, true) => {
-            let mend = "take contents: write from the token: it may do more than its persona";
+            let detail = format!("it may push to {repo}, which is more than its persona may");
+            let mend = "take contents: write from the token, or write access from the identity";
             let known = settings.values.github.allow_classic_pat;
-            Some(if known { Check::warn(name, "it may", mend) } else { Check::fail(name, "it may", mend) })
+            Some(if known { Check::warn(name, detail, mend) } else { Check::fail(name, detail, mend) })
         }
     }
 }

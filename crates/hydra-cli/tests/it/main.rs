@@ -1,6 +1,7 @@
 //! The hydra command as a person or a program meets it: hermetic, offline, one binary for all.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails the test")]
 
+mod bad_input;
 mod commands;
 mod configuration;
 mod demo;
