@@ -28,6 +28,10 @@ impl Engine {
         let now = shared.ports.clock.now();
         let job = order.key.id();
         let (spec, note) = order::build(&shared, seen, order, &world.accounts, now).await.map_err(Fault::failed)?;
+        // A large repository takes its time: another may have done it all meanwhile, and a job that is gone by now would be started once more.
+        if self.leases.get(&seen.key).is_none_or(|mine| mine.held.record.expires_at <= self.now()) {
+            return Err(Fault::Moved("the lease lapsed while the job was prepared".into()));
+        }
         store::write_json(&shared.state.order(&job), &note).map_err(Fault::failed)?;
         // A stop of an earlier job of this name (a lost disk, a removed container) says nothing about this one.
         store::remove(&shared.state.stop(&job)).map_err(Fault::failed)?;

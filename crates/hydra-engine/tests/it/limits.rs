@@ -4,6 +4,8 @@ mod accounts;
 mod attempts;
 mod board;
 mod evidence;
+mod holds;
+mod leases;
 mod money;
 mod slots;
 mod time;
