@@ -6,7 +6,9 @@
 
 mod doors;
 mod hands;
+mod jobs;
 mod main_line;
+mod orchestrators;
 mod people;
 mod plays;
 mod reviews;

@@ -21,6 +21,10 @@ impl Story {
         assert!(ended.last.busy.is_empty(), "it does not come to rest: {:#?}\n{}", ended.last, self.status());
         ended
     }
+    /// Runs an engine that waits for something later, for a moment.
+    pub(crate) async fn run_for_a_while(&self, engine: &mut Engine) -> Ended {
+        engine.run_until_rest(tokio::time::sleep(Duration::from_millis(300))).await
+    }
     /// Cycles until something can be seen.
     pub(crate) async fn until(&self, engine: &mut Engine, what: &str, seen: impl Fn(&Self) -> bool) {
         let begun = std::time::Instant::now();
@@ -36,6 +40,12 @@ impl Story {
     /// The engine's reasons for the issue, as one text, from a look that was made just now.
     pub(crate) fn reasons(&self, ended: &Ended) -> String {
         ended.last.reasons.get(&self.key()).map(|reasons| reasons.join("\n")).unwrap_or_default()
+    }
+
+    /// What `hydra explain` says: each reason with its way out, asked by a process that knows nothing yet.
+    pub(crate) async fn explain(&self) -> String {
+        let facts = self.engine("explain").explain(&self.key()).await.expect("it can be explained");
+        facts.reasons.iter().map(|reason| format!("{} ({})\n", reason.text, reason.remedy)).collect()
     }
 
     // ---- what people do

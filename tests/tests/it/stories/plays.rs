@@ -31,13 +31,19 @@ pub(crate) fn turn(turn: u32, input: u64, output: u64) -> String {
     event(EventKind::Turn { turn, tokens: Tokens { input, output, ..Tokens::default() }, model: None })
 }
 
+/// What a good builder of this change touches.
+fn touched(job: &JobInput) -> [String; 5] {
+    let change = job.branch.as_str().trim_start_matches("hydra/");
+    DIFF.map(|path| path.replace("add-word-limit", change))
+}
+
 /// What a well-behaved agent says: two answers, and every file of the diff read in between.
-fn events(end: AgentEnd) -> Vec<String> {
+fn events(job: &JobInput, end: AgentEnd) -> Vec<String> {
     let mut lines =
         vec![event(EventKind::Started { driver: "demo".into(), version: None, model: None }), turn(1, 900, 90)];
-    for (n, path) in DIFF.iter().enumerate() {
+    for (n, path) in touched(job).into_iter().enumerate() {
         let (id, name) = (format!("t{n}"), "Read".to_owned());
-        let path = Some((*path).to_owned());
+        let path = Some(path);
         lines.push(event(EventKind::Tool { id: id.clone(), tool: ToolKind::Read, name, path, command: None }));
         lines.push(event(EventKind::ToolResult { id, ok: true, bytes: 40 }));
     }
@@ -68,13 +74,13 @@ fn works(spec: &JobSpec, files: &[(&str, Vec<u8>)], head: Option<&str>) -> Play 
     let result = JobResult {
         schema: SCHEMA,
         commands: if job.stage == Stage::Quality { job.commands.iter().map(run).collect() } else { Vec::new() },
-        job: job.job,
+        job: job.job.clone(),
         stage: job.stage,
         end: agent.then_some(AgentEnd::Completed),
         head: head.map(|head| head.parse().expect("a commit")),
         summary: "It is done.".into(),
     };
-    let mut play = speaks(if agent { events(AgentEnd::Completed) } else { Vec::new() }, 0);
+    let mut play = speaks(if agent { events(&job, AgentEnd::Completed) } else { Vec::new() }, 0);
     play.out.insert("result.json".into(), serde_json::to_vec(&result).expect("a result"));
     play.out.extend(files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())));
     play
@@ -122,7 +128,10 @@ pub(crate) fn judges(spec: &JobSpec, verdict: &Value) -> Play {
 /// Everybody does well.
 pub(crate) fn well(spec: &JobSpec) -> Play {
     match spec.key.stage {
-        Stage::Build => builds(spec, &DIFF.map(|path| (path, "# new\n"))),
+        Stage::Build => {
+            let files = touched(&input(spec));
+            builds(spec, &files.each_ref().map(|path| (path.as_str(), "# new\n")))
+        }
         Stage::Fix | Stage::FixQuality => builds(spec, &[("README.md", &format!("mended: {}\n", spec.key.id()))]),
         Stage::Quality => works(spec, &[], None),
         Stage::CodeReview | Stage::SecurityReview | Stage::Apply => judges(spec, &passes()),
@@ -143,4 +152,15 @@ pub(crate) fn prompt(spec: &JobSpec) -> String {
 /// The first run of a stage goes wrong in this way; everything else goes well.
 pub(crate) fn first(stage: Stage, wrong: impl Fn(&JobSpec) -> Play) -> impl Fn(&JobSpec) -> Play {
     move |spec| if (spec.key.stage, spec.key.attempt) == (stage, 0) { wrong(spec) } else { well(spec) }
+}
+
+/// Ends well and leaves nothing behind.
+pub(crate) fn does_nothing(spec: &JobSpec) -> Play {
+    works(spec, &[], None)
+}
+
+/// The wrapper gives up at one of its steps, with its exit code and its own words.
+pub(crate) fn gives_up(step: &str, detail: &str, code: i32) -> Play {
+    let (step, detail) = (step.to_owned(), detail.to_owned());
+    speaks(vec![event(EventKind::Step { step, detail })], code.into())
 }

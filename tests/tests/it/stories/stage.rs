@@ -139,6 +139,17 @@ impl Setup {
         self.files.insert(path.to_owned(), text.as_bytes().to_vec());
         self
     }
+    /// One more change folder, like the demo's own.
+    pub(crate) fn change(mut self, name: &str) -> Self {
+        const OWN: &str = "openspec/changes/add-word-limit/";
+        let files = self.files.iter().filter(|(path, _)| !path.ends_with("hydra.json"));
+        let copies = files.filter_map(|(path, text)| {
+            Some((format!("openspec/changes/{name}/{}", path.strip_prefix(OWN)?), text.clone()))
+        });
+        let copies: Vec<_> = copies.collect();
+        self.files.extend(copies);
+        self
+    }
     /// The text.
     pub(crate) fn body(mut self, body: &str) -> Self {
         body.clone_into(&mut self.body);
