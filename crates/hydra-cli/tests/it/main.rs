@@ -8,6 +8,7 @@ mod demo;
 mod dev_run;
 mod documents;
 mod harness;
+mod kill_binary;
 mod leaks;
 mod operate;
 mod scripts;

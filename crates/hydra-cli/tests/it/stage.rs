@@ -205,6 +205,9 @@ impl Running {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
     /// Its end: code, standard output, standard error.
     pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         let begun = Instant::now();
