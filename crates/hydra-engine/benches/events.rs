@@ -1,11 +1,12 @@
 //! How fast a job's event lines are redacted, parsed and added up, against counting their lines and against `jq`.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run ends with its cause")]
 
+#[path = "events/stream.rs"]
 mod stream;
 
 use hydra_core::{prices::PriceTable, redact::Redactor};
 use hydra_engine::tally;
-use hydra_figures::{Aim, Figure, best, gb_per_s, ratio};
+use hydra_figures::{Aim, Figure, best, gb_per_s, left_out, ratio};
 use secrecy::SecretString;
 use std::{hint::black_box, path::Path, process::Command, time::Duration};
 
@@ -18,7 +19,7 @@ fn main() {
     measure("a generated session", &stream::generated(BYTES), &redactor);
     match stream::recorded(BYTES) {
         Some(bytes) => measure("recorded sessions of four CLIs", &bytes, &redactor),
-        None => println!("left out: recorded sessions (needs shared data)"),
+        None => left_out("recorded sessions", "shared data"),
     }
 }
 
@@ -61,7 +62,7 @@ fn measure(name: &str, bytes: &[u8], redactor: &Redactor) {
             .aim(Aim::AtLeast(5.0))
             .detail(format!("`jq -c .event`: {:.3} GB/s", gb_per_s(bytes.len(), took)))
             .say(),
-        None => println!("left out: the comparison with jq (needs jq)"),
+        None => left_out("the comparison with jq", "jq"),
     }
 }
 

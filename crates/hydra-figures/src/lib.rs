@@ -1,12 +1,8 @@
 //! How the benches measure and report. A figure is compared with a peer or a limit of the same run, so that it means something on any machine.
 #![expect(clippy::print_stdout, reason = "a bench speaks on its standard output")]
 
-use serde::{Deserialize, Serialize};
-use std::{
-    fs::OpenOptions,
-    io::Write as _,
-    time::{Duration, Instant},
-};
+use serde::Serialize;
+use std::{fs::OpenOptions, io::Write as _, time::Duration};
 
 mod measure;
 
@@ -16,7 +12,7 @@ pub use measure::{best, median, timed};
 pub const OUT: &str = "HYDRA_BENCH_OUT";
 
 /// What a figure should be.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "is", content = "bound")]
 pub enum Aim {
     /// So much or more.
@@ -28,7 +24,7 @@ pub enum Aim {
 }
 
 /// One line of the table in `docs/performance.md`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// What was measured.
     pub what: String,
@@ -82,17 +78,47 @@ impl Figure {
         }
     }
 
+    /// The value with its unit.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+        format!("{}{unit}", number(self.value))
+    }
+
+    /// The aim, `>= 0.50`; empty where there is none.
+    #[must_use]
+    pub fn aimed(&self) -> String {
+        match self.aim {
+            Aim::AtLeast(bound) => format!(">= {}", number(bound)),
+            Aim::AtMost(bound) => format!("<= {}", number(bound)),
+            Aim::Told => String::new(),
+        }
+    }
+
     /// One line for people.
     #[must_use]
     pub fn line(&self) -> String {
         let aim = match self.aim {
-            Aim::AtLeast(bound) => format!(" (aim: >= {})", number(bound)),
-            Aim::AtMost(bound) => format!(" (aim: <= {})", number(bound)),
+            Aim::AtLeast(_) | Aim::AtMost(_) => format!(" (aim: {})", self.aimed()),
             Aim::Told => String::new(),
         };
         let mark = if self.is_met() { "  " } else { "! " };
-        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
-        format!("{mark}{}, against {}: {}{unit}{aim}; {}", self.what, self.against, number(self.value), self.detail)
+        format!("{mark}{}, against {}: {}{aim}; {}", self.what, self.against, self.shown(), self.detail)
+    }
+
+    /// One line for programs: the figure, and how it reads.
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "what": self.what,
+            "against": self.against,
+            "value": self.value,
+            "unit": self.unit,
+            "aim": self.aim,
+            "detail": self.detail,
+            "shown": self.shown(),
+            "aimed": self.aimed(),
+            "met": self.is_met(),
+        })
     }
 
     /// Says it: on standard output, and in the file of [`OUT`] where that is set.
@@ -102,13 +128,13 @@ impl Figure {
     pub fn say(&self) {
         println!("{}", self.line());
         let Some(path) = std::env::var_os(OUT) else { return };
-        let written = OpenOptions::new().create(true).append(true).open(&path).and_then(|mut file| {
-            let mut line = serde_json::to_vec(self)?;
-            line.push(b'\n');
-            file.write_all(&line)
-        });
+        let written = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(format!("{}\n", self.json()).as_bytes()));
         if let Err(error) = written {
-            panic!("{}: {error}", path.display());
+            panic!("{}: {error}", path.display())
         }
     }
 }
@@ -149,10 +175,9 @@ pub fn ratio(took: Duration, peer: Duration) -> f64 {
     took.as_secs_f64() / peer.as_secs_f64()
 }
 
-/// Now, for what spans more than one call.
-#[must_use]
-pub fn start() -> Instant {
-    Instant::now()
+/// Says that a figure is left out, and what it needs.
+pub fn left_out(what: &str, needs: &str) {
+    println!("left out: {what} (needs {needs})");
 }
 
 #[cfg(test)]
