@@ -4,7 +4,7 @@ use crate::{
     cache::{EtagCache, Remembered},
     config::GitHubConfig,
     connect,
-    error::{error, from_status, hinted, malformed, now, plain},
+    error::{from_status, hinted, malformed, now, plain},
 };
 use base64::Engine as _;
 use bytes::Bytes;
@@ -29,6 +29,11 @@ use url::Url;
 const API_VERSION: &str = "2022-11-28";
 /// Redirects (a renamed repository) that are followed, at most.
 const MAX_REDIRECTS: u32 = 3;
+/// What to do about an outage. Pipelines try again by themselves; who typed a command must do it.
+const UNREACHABLE: &str =
+    "GitHub cannot be reached: look at the network, a proxy and github.api_url; a pipeline tries again by itself";
+const ERROR_PAGE: &str =
+    "an error page of GitHub, or of a proxy in between: look with a browser; a pipeline tries again by itself";
 
 /// One token's client.
 pub(crate) struct Client {
@@ -264,7 +269,7 @@ impl Client {
                 return Err(hinted(
                     ForgeErrorKind::Transient,
                     format!("{label}: {} with HTML instead of JSON", status.as_u16()),
-                    "an error page of GitHub or of a proxy: it is tried again later",
+                    ERROR_PAGE,
                 ));
             }
             if status.is_success() || status == StatusCode::NOT_MODIFIED {
@@ -272,12 +277,8 @@ impl Client {
             }
             let mut seen = from_status(&label, status, &reply.headers, &reply.body, now(&reply.headers));
             seen.message = self.scrub(&seen.message);
-            if seen.kind == ForgeErrorKind::Auth {
-                let role = self.role;
-                seen.hint = Some(format!(
-                    "the token of {role} is invalid, revoked or expired: put a new one in the secrets file"
-                ));
-            }
+            let whose = format!("the token of {}", self.role);
+            seen.hint = seen.hint.map(|hint| hint.replacen("the token", &whose, 1));
             return Err(seen);
         }
         Err(malformed(&call(method, url), "it redirects in a circle"))
@@ -312,12 +313,8 @@ impl Client {
         let limit = self.config.max_body;
         let exchange = async {
             let broken = |e: &dyn std::error::Error| {
-                let why = self.scrub(&plain(&chain(e)));
-                hinted(
-                    ForgeErrorKind::Transient,
-                    format!("{label}: {why}"),
-                    "GitHub cannot be reached: it is tried again later",
-                )
+                let why = self.scrub(&plain(&root(e)));
+                hinted(ForgeErrorKind::Transient, format!("{label}: {why}"), UNREACHABLE)
             };
             let response = self.octocrab.execute(request).await.map_err(|e| broken(&e))?;
             let (parts, body) = response.into_parts();
@@ -326,11 +323,7 @@ impl Client {
         };
         tokio::time::timeout(self.config.request_timeout, exchange).await.unwrap_or_else(|_| {
             let seconds = self.config.request_timeout.as_secs_f32();
-            Err(hinted(
-                ForgeErrorKind::Transient,
-                format!("{label}: no answer within {seconds} s"),
-                "GitHub cannot be reached: it is tried again later",
-            ))
+            Err(hinted(ForgeErrorKind::Transient, format!("{label}: no answer within {seconds} s"), UNREACHABLE))
         })
     }
 
@@ -407,7 +400,7 @@ pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
 
 fn decode<T: DeserializeOwned>(call: &str, body: &[u8]) -> Result<T, ForgeError> {
     if body.trim_ascii_start().starts_with(b"<") {
-        return Err(error(ForgeErrorKind::Transient, format!("{call}: HTML instead of JSON")));
+        return Err(hinted(ForgeErrorKind::Transient, format!("{call}: HTML instead of JSON"), ERROR_PAGE));
     }
     serde_json::from_slice(body).map_err(|e| malformed(call, e))
 }
@@ -421,15 +414,11 @@ fn next_link(headers: &HeaderMap) -> Option<String> {
     })
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = inner.source();
+/// The innermost cause: what the layers above it say is that they failed too.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    text
+    cause.to_string()
 }

@@ -114,12 +114,14 @@ fn hint_of(kind: ForgeErrorKind, status: StatusCode, headers: &HeaderMap) -> Opt
         } else {
             "the token may not do this: look at its permissions and its list of repositories".to_owned()
         }),
-        ForgeErrorKind::Missing if status == StatusCode::NOT_FOUND => {
-            Some("it does not exist, or the token has no access to it".to_owned())
+        ForgeErrorKind::Missing if status == StatusCode::GONE => {
+            Some("it was deleted, or what it belongs to is switched off".to_owned())
         }
-        ForgeErrorKind::LimitedUntil(until) => Some(format!("wait until {until}")),
-        ForgeErrorKind::Transient => Some("GitHub is out of order: it is tried again later".to_owned()),
-        ForgeErrorKind::Missing => Some("it was deleted, or what it belongs to is switched off".to_owned()),
+        ForgeErrorKind::Missing => Some("it does not exist, or the token has no access to it".to_owned()),
+        ForgeErrorKind::LimitedUntil(until) => Some(format!("wait until {until:.0}; a pipeline does so by itself")),
+        ForgeErrorKind::Transient => {
+            Some("GitHub is out of order: try again later; a pipeline does so by itself".to_owned())
+        }
         ForgeErrorKind::Conflict => Some("GitHub does not take this as things stand; its message says why".to_owned()),
         ForgeErrorKind::Malformed => {
             Some("look whether github.api_url is the address of GitHub's API, and what answers there".to_owned())

@@ -38,7 +38,7 @@ async fn a_token_without_permission_is_told_which_it_needs() {
         .insert_header("x-accepted-github-permissions", "metadata=read");
     let (seen, asked) = repository_answers(answer).await;
     assert_eq!((seen.kind, asked), (ForgeErrorKind::Permission, 1));
-    assert_eq!(seen.hint.as_deref(), Some("the token needs the permission metadata=read"));
+    assert_eq!(seen.hint.as_deref(), Some("the token of builder needs the permission metadata=read"));
 }
 
 #[tokio::test]
