@@ -38,11 +38,6 @@ impl Failure {
         }
         Self::new(Exit::Local, format!("{what}: {}", in_words(error)))
     }
-    /// The part of Hydra that does this is not joined to the command yet.
-    #[must_use]
-    pub fn not_built(what: &str) -> Self {
-        Self::new(Exit::Internal, format!("`hydra {what}` is not built yet"))
-    }
     /// Adds what to do.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
@@ -151,15 +146,61 @@ impl From<AccountsError> for Failure {
 impl From<hydra_engine::EngineError> for Failure {
     fn from(error: hydra_engine::EngineError) -> Self {
         use hydra_engine::EngineError as Error;
-        let (exit, help) = match &error {
+        let (exit, text, help) = match error {
             Error::State(_) => (
                 Exit::Local,
+                error.to_string(),
                 "give the folder to the user who runs hydra, or name another with state.dir or --state-dir",
             ),
-            Error::Runtime(_) => (Exit::Runtime, "`hydra doctor` says more; jobs that run are left alone"),
-            Error::Forge(_) => (Exit::Forge, "`hydra doctor` says more; an outage passes by itself"),
-            Error::Failed { .. } => (Exit::Local, "the message names the file; `hydra doctor` says more"),
+            Error::Runtime(text) => (Exit::Runtime, text, "`hydra doctor` says more; jobs that run are left alone"),
+            Error::Forge(text) => (Exit::Forge, text, "`hydra doctor` says more; an outage passes by itself"),
+            Error::Failed { .. } => {
+                (Exit::Local, error.to_string(), "the message names the file; `hydra doctor` says more")
+            }
         };
-        Self::new(exit, error.to_string()).help(help)
+        let (message, step) = parted(&text);
+        Self::new(exit, message).help(step.unwrap_or(help))
+    }
+}
+
+/// An error of a port as one line, `what (next step)`, in its two parts. Parentheses inside the step belong to it.
+fn parted(text: &str) -> (&str, Option<&str>) {
+    let Some(inside) = text.strip_suffix(')') else { return (text, None) };
+    let mut open = 1;
+    for (at, c) in inside.char_indices().rev() {
+        match c {
+            ')' => open += 1,
+            '(' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            let (Some(message), Some(step)) = (text.get(..at), inside.get(at + 1..)) else { break };
+            // `Connection refused (os error 111)` has no step.
+            return if step.contains(' ') && !step.starts_with("os error") {
+                (message.trim_end(), Some(step))
+            } else {
+                (text, None)
+            };
+        }
+    }
+    (text, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_of_a_port_is_told_from_what_it_says() {
+        assert_eq!(
+            parted("acme/a#1: 404 Not Found (it is gone (or not yours))"),
+            ("acme/a#1: 404 Not Found", Some("it is gone (or not yours)"))
+        );
+        for whole in ["no step", "Connection refused (os error 111)", "f(x)", "half)"] {
+            assert_eq!(parted(whole), (whole, None));
+        }
+        let failure = Failure::from(hydra_engine::EngineError::Runtime("no socket (start Docker)".to_owned()));
+        assert_eq!(failure.exit(), Exit::Runtime);
+        assert_eq!(failure.sentence(), "no socket (start Docker)");
     }
 }

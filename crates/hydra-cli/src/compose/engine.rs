@@ -13,15 +13,15 @@ use crate::{
     images,
 };
 use hydra_core::{
-    ContainerType, Login, TokenRole,
+    ContainerType, IssueKey, IssueNumber, Login, Stage, TokenRole,
     contract_files::FenceMode,
-    job::{ImageRef, Network},
+    job::{ImageRef, JobSpec, Network},
     ports::Forge,
     redact::Redactor,
     verdict::envelope::Signer,
 };
 use hydra_engine::{
-    BreakerPolicy, Engine, EngineConfig, GitCredentials, Ports, Scrub, audit_log::AuditLog, lease_owner,
+    BreakerPolicy, Engine, EngineConfig, GitCredentials, Ports, Scrub, audit_log::AuditLog, frame, lease_owner,
     observer::Observer, store::StateDir,
 };
 use secrecy::SecretString;
@@ -157,6 +157,22 @@ pub(crate) fn config(
         },
         redactor,
     })
+}
+
+/// A stage's job as it would be specified, with the names of variables in the place of what the work brings.
+///
+/// # Errors
+/// When the configuration is not complete enough to start one.
+pub fn sample(settings: &Settings, stage: Stage) -> Result<JobSpec, Failure> {
+    let config = config(settings, settings.logins.clone(), Arc::new(redactor(settings)), &Extras::default())?;
+    let repo = match settings.repos.first() {
+        Some(repo) => repo.clone(),
+        None => "owner/repository".parse().map_err(|error| Failure::new(Exit::Internal, format!("{error}")))?,
+    };
+    let first = settings.secrets.accounts.iter().min_by_key(|account| account.priority);
+    let account = first.map(|account| (account.name.clone(), account.kind));
+    let issue = IssueKey { repo, number: IssueNumber(1) };
+    frame::sample(&config, stage, issue, account).map_err(|why| Failure::new(Exit::Runtime, why))
 }
 
 fn tokens(settings: &Settings) -> BTreeMap<TokenRole, SecretString> {

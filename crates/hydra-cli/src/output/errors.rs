@@ -1,7 +1,10 @@
 //! Standard error for people (what, where, what to do next) or, with `--json`, one JSON line for programs. The last scrub happens here.
 
 use super::{json::SCHEMA, mask::scrub};
-use crate::{config::problem::Problem, failure::Failure};
+use crate::{
+    config::problem::Problem,
+    failure::{Failure, Trouble},
+};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use std::io::Write;
 
@@ -19,9 +22,7 @@ pub fn text(failure: &Failure, color: bool) -> String {
         Failure::BrokenPipe => String::new(),
         Failure::Other(trouble) => {
             let mut text = format!("{}: {}\n", paint("error", "31", color), scrub(&trouble.message));
-            if let Some(help) = &trouble.help {
-                text.push_str(&format!("  {}: {}\n", paint("help", "36", color), scrub(help)));
-            }
+            text.push_str(&format!("  {}: {}\n", paint("help", "36", color), scrub(step(trouble))));
             text
         }
         Failure::Configuration(problems) => {
@@ -35,6 +36,11 @@ pub fn text(failure: &Failure, color: bool) -> String {
             text
         }
     }
+}
+
+/// What to do: the failure's own word, or what its exit code asks for.
+fn step(trouble: &Trouble) -> &str {
+    trouble.help.as_deref().unwrap_or_else(|| trouble.exit.next_step())
 }
 
 /// A problem: its sentence on one line that tools can read (`file:line: …`), the excerpt, the next step.
@@ -81,7 +87,7 @@ pub fn json(failure: &Failure) -> String {
     let one = |message: &str, file: Option<&str>, line: Option<u32>, help: Option<&str>| serde_json::json!({ "message": scrub(message), "file": file, "line": line, "help": help.map(scrub) });
     let problems: Vec<serde_json::Value> = match failure {
         Failure::BrokenPipe => return String::new(),
-        Failure::Other(trouble) => vec![one(&trouble.message, None, None, trouble.help.as_deref())],
+        Failure::Other(trouble) => vec![one(&trouble.message, None, None, Some(step(trouble)))],
         Failure::Configuration(problems) => problems
             .0
             .iter()

@@ -1,17 +1,15 @@
 //! `hydra render docker-run`: the documented line for older images, or the container that Hydra itself starts for a stage.
 
 use crate::{
-    compose::{self, engine::Extras},
+    compose,
     config::{Settings, runtime::RuntimeKind},
     context::Context,
     exit::Exit,
     failure::Failure,
     images,
 };
-use hydra_core::{ContainerType, IssueKey, IssueNumber, Stage};
-use hydra_engine::frame;
+use hydra_core::{ContainerType, Stage};
 use hydra_runtime::docker;
-use std::sync::Arc;
 
 /// What the documents promise to people who start a builder by hand.
 const DOCUMENTED: &str = concat!(
@@ -51,23 +49,15 @@ fn own(context: &Context, settings: &Settings, stage: Stage) -> Result<(Vec<Stri
         return Err(Failure::new(Exit::Configuration, "runtime.kind is \"process\": no container is started")
             .help("set runtime.kind = \"docker\", or look at --documented"));
     }
-    let redactor = Arc::new(compose::redactor(settings));
-    let config = compose::engine::config(settings, settings.logins.clone(), redactor, &Extras::default())?;
-    let repo = settings.repos.first().cloned();
-    let repo = repo.map_or_else(|| "owner/repository".parse(), Ok).map_err(|_| no_repository())?;
-    let accounts = &settings.secrets.accounts;
-    let account =
-        accounts.iter().min_by_key(|account| account.priority).map(|account| (account.name.clone(), account.kind));
     let mut notes = vec![
         "What the work brings stands as a variable: its addresses, and the hash of the whole specification.".to_owned(),
         "The volumes are filled and read through the engine's API; they and the container are removed at the end."
             .to_owned(),
     ];
-    if account.is_none() && stage.has_agent() {
+    if settings.secrets.accounts.is_empty() && stage.has_agent() {
         notes.push("No model account is configured: its variable is missing here.".to_owned());
     }
-    let issue = IssueKey { repo, number: IssueNumber(1) };
-    let spec = frame::sample(&config, stage, issue, account).map_err(|why| Failure::new(Exit::Runtime, why))?;
+    let spec = compose::engine::sample(settings, stage)?;
     let engine = compose::docker::runtime(context, settings)?;
     let cpus = match super::super::block_on(engine.facts())? {
         Ok(facts) => facts.cpus,
@@ -81,10 +71,6 @@ fn own(context: &Context, settings: &Settings, stage: Stage) -> Result<(Vec<Stri
     };
     let words = docker::command_line(&settings.values.instance, &spec, cpus)?;
     Ok((flags(&words), notes))
-}
-
-fn no_repository() -> Failure {
-    Failure::new(Exit::Internal, "there is no repository to show this for")
 }
 
 /// One flag and its value to a line.
