@@ -1,5 +1,7 @@
 //! What holds only when everything runs together: the in-container fence in Docker, and the stories beside it.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
+mod container;
 mod fence;
+mod images;
 mod stories;

@@ -4,7 +4,7 @@ use super::blueprint::{Blueprint, Volumes};
 use crate::naming;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HostConfig,
-    HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
+    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
 };
 use hydra_core::{
     Timestamp,
@@ -38,12 +38,13 @@ pub(super) fn container(made: &Blueprint) -> ContainerCreateBody {
             binds: Some(made.binds().to_vec()),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             cap_drop: Some(vec!["ALL".to_owned()]),
-            cap_add: made.net_admin.then(|| vec!["NET_ADMIN".to_owned()]),
+            cap_add: made.net_admin.then(|| vec!["CAP_NET_ADMIN".to_owned()]),
             nano_cpus: Some(made.nano_cpus),
             memory: Some(made.memory),
             memory_swap: Some(made.memory),
             pids_limit: Some(made.pids),
             network_mode: Some(made.network.clone()),
+            restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
             extra_hosts: (!made.hosts.is_empty())
                 .then(|| made.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()),
             // The engine's own default may be one that cannot be read back, or that throws the first lines away.
