@@ -5,7 +5,7 @@ pub(crate) mod image;
 mod lives;
 mod parts;
 
-use crate::bench::{key, scripted};
+use crate::jobs::{key, scripted};
 use futures_util::StreamExt;
 use hydra_core::{
     job::{ImageRef, JobSpec, RuntimeStatus},

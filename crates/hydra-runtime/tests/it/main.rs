@@ -3,4 +3,5 @@
 
 mod bench;
 mod docker;
+mod jobs;
 mod process;

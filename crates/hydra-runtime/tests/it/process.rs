@@ -1,6 +1,9 @@
 //! The process runtime: under the suite, and outliving its orchestrator.
 
-use crate::bench::{Bench, key, scripted};
+use crate::{
+    bench::Bench,
+    jobs::{key, scripted},
+};
 use futures_util::StreamExt;
 use hydra_core::{
     contract::runtime::suite,
