@@ -4,13 +4,14 @@
 //! core's fake runtime plays them on real git. What is asserted is what a person sees on GitHub, the engine's reasons, and that nothing
 //! else was written.
 
+mod before;
 mod doors;
-mod hands;
+pub(crate) mod hands;
 mod jobs;
 mod main_line;
 mod orchestrators;
 mod people;
 mod plays;
 mod reviews;
-mod script;
-mod stage;
+pub(crate) mod script;
+pub(crate) mod stage;

@@ -44,13 +44,13 @@ impl Story {
         holds(&stages[0].note, &[why]);
         assert_eq!(self.pulls().len(), 1);
     }
-    fn runtime(&self) -> hydra_core::contract::fake::FakeRuntime {
+    pub(crate) fn runtime(&self) -> hydra_core::contract::fake::FakeRuntime {
         self.fake.as_ref().expect("a played story").instance("story")
     }
     async fn the_running_job(&self) -> hydra_core::JobId {
         self.engine("asks").running_jobs().await.expect("jobs").remove(0)
     }
-    fn operator(&self) -> Operator {
+    pub(crate) fn operator(&self) -> Operator {
         let audit = hydra_engine::audit_log::AuditLog::open(
             &self.dir.path().join("audit.jsonl"),
             hydra_engine::Scrub::from(self.config("operator", self.dir.path()).redactor),
