@@ -5,3 +5,4 @@ mod container;
 mod fence;
 mod images;
 mod stories;
+mod targets;

@@ -99,10 +99,7 @@ impl Story {
     }
     /// The record behind the status comment.
     pub(crate) fn record_of(&self, number: u64) -> RunRecord {
-        let text = self.status_of(number);
-        let json = text.split("```json hydra-record\n").nth(1).and_then(|rest| rest.split("\n```").next());
-        let signed: Signed<RunRecord> = serde_json::from_str(json.expect("a record")).expect("a record");
-        signed.payload
+        record_in(&self.status_of(number))
     }
     pub(crate) fn record(&self) -> RunRecord {
         self.record_of(self.issue)
@@ -204,6 +201,13 @@ fn shape(path: &str) -> String {
         if number || commit { "N".to_owned() } else { part.to_owned() }
     };
     path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// The record in the text of a status comment.
+pub(crate) fn record_in(status: &str) -> RunRecord {
+    let json = status.split("```json hydra-record\n").nth(1).and_then(|rest| rest.split("\n```").next());
+    let signed: Signed<RunRecord> = serde_json::from_str(json.expect("a record")).expect("a record");
+    signed.payload
 }
 
 /// The envelope in a review.

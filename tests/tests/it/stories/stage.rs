@@ -182,7 +182,7 @@ impl Setup {
         let github = Sim::start(SimConfig::default()).await.expect("GitHub");
         let model =
             ModelSim::start(ModelConfig { script: self.script, ..ModelConfig::default() }).await.expect("model");
-        let issue = seed(&github, self.files, &self.body, self.one_login);
+        let issue = seed(&github, REPO, self.files, (&demo_issue().0, &self.body), self.one_login);
         if self.labelled {
             github.add_label(REPO, issue, TRIGGER, self.by).expect("a label");
         }
@@ -202,9 +202,16 @@ impl Setup {
     }
 }
 
-fn seed(github: &Sim, files: BTreeMap<String, Vec<u8>>, body: &str, one_login: bool) -> u64 {
+/// An organisation with a board and a repository, and Ada's issue (title and text) in it, not labelled yet.
+pub(crate) fn seed(
+    github: &Sim,
+    name: &str,
+    files: BTreeMap<String, Vec<u8>>,
+    (title, body): (&str, &str),
+    one_login: bool,
+) -> u64 {
     github.org(ORG);
-    let mut repo = RepoSeed::new(REPO).public().files(files).role(ADA, Role::Write).role(MALLORY, Role::Read);
+    let mut repo = RepoSeed::new(name).public().files(files).role(ADA, Role::Write).role(MALLORY, Role::Read);
     for row in label::definitions("", TRIGGER) {
         repo = repo.label(&row.name, &row.color, &row.description);
     }
@@ -230,8 +237,8 @@ fn seed(github: &Sim, files: BTreeMap<String, Vec<u8>>, body: &str, one_login: b
         });
     }
     let board = github.board(ORG, "Roadmap", &COLUMNS);
-    let number = github.open_issue(REPO, ADA, &demo_issue().0, body).expect("an issue");
-    github.card(ORG, board, REPO, number, Some("Todo")).expect("a card");
+    let number = github.open_issue(name, ADA, title, body).expect("an issue");
+    github.card(ORG, board, name, number, Some("Todo")).expect("a card");
     number
 }
 

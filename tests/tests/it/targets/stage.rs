@@ -1,0 +1,243 @@
+//! The stage: a simulated GitHub with the target repository, the scripted model where containers reach it, and the program's own engine,
+//! composed from a team's folder as `hydra poll` composes it, on Docker with the images of the lock file.
+
+use super::{
+    package::{Package, Tree},
+    script::script,
+};
+use crate::{
+    images::{bridge::Bridge, docker, docker_output, pins, root},
+    stories::{
+        hands::record_in,
+        stage::{ADA, ORG, TRIGGER, seed, token},
+    },
+};
+use hydra_cli::{
+    args::Color,
+    compose::engine::{Extras, engine},
+    config::environment::Environment,
+    context::Context,
+    output::screen::Screen,
+};
+use hydra_core::{TokenRole, record::RunRecord};
+use hydra_engine::Ended;
+use hydra_sim::{
+    github::{Issue, Pull, Sim, SimConfig},
+    model::{ModelConfig, ModelSim},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+/// One package takes less.
+const LONGEST: Duration = Duration::from_secs(240);
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A run of the pipeline on one package.
+pub(crate) struct Target {
+    pub(crate) github: Sim,
+    pub(crate) model: ModelSim,
+    pub(crate) repo: String,
+    pub(crate) branch: String,
+    pub(crate) team: tempfile::TempDir,
+    issue: u64,
+    instance: String,
+}
+
+impl Target {
+    /// A repository of the package's first release with a labelled issue, and a builder that goes to `built`.
+    pub(crate) async fn of(package: &Package, built: &Tree) -> Self {
+        // The names of containers come from repository and issue: others may be playing on this engine too.
+        let unique = format!("{}-{}-{}", package.name, std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+        let (repo, instance) = (format!("{ORG}/{unique}"), format!("target-{unique}"));
+        let github = Sim::start(SimConfig::default()).await.expect("GitHub");
+        let listen = Some(SocketAddr::new(Bridge::documented().gateway(), 0));
+        let script = script(package, built);
+        let model = ModelSim::start(ModelConfig { script, listen, ..ModelConfig::default() }).await.expect("a model");
+        let (from, to) = &package.versions;
+        let title = format!("{} {to}", package.name);
+        let body = format!("From {from} to {to}.\n\nChange: {}\n", package.change);
+        let issue = seed(&github, &repo, package.repository(&package.from), (&title, &body), false);
+        github.add_label(&repo, issue, TRIGGER, ADA).expect("a label");
+        let branch = format!("hydra/{}", package.change);
+        let team = tempfile::tempdir().expect("a folder");
+        let target = Self { github, model, repo, branch, team, issue, instance };
+        target.write_team();
+        target
+    }
+
+    /// What `hydra init` would have been filled in with.
+    fn write_team(&self) {
+        let at = |name: &str| self.team.path().join(name);
+        let lock = root().canonicalize().expect("a checkout").join("target/images.lock.json");
+        let toml = format!(
+            r#"instance = {instance:?}
+
+[github]
+api_url = "{api}"
+web_url = "{api}"
+org = "{ORG}"
+project = 1
+repos = [{repo:?}]
+
+[pipeline]
+poll_interval = "5s"
+
+[models]
+base_url = "{model}"
+
+[state]
+dir = "state"
+
+[runtime]
+kind = "docker"
+image_lock = {lock:?}
+
+# The scripted model is all that an agent reaches.
+[egress]
+base = []
+model_endpoint = "{endpoint}"
+
+[egress.extra]
+builder = []
+reviewer = []
+security = []
+applier = []
+"#,
+            instance = self.instance,
+            api = self.github.base_url().trim_end_matches('/'),
+            repo = self.repo,
+            model = self.model.url(),
+            endpoint = self.model.address(),
+        );
+        fs::write(at("hydra.toml"), toml).expect("a file");
+        let tokens: BTreeMap<String, String> =
+            TokenRole::ALL.iter().map(|role| (role.to_string(), token(*role))).collect();
+        let accounts = [serde_json::json!({ "name": "first", "token": "sk-ant-target-first", "priority": 1 })];
+        let credentials = serde_json::json!({ "claude_accounts": accounts, "git_tokens": tokens }).to_string();
+        fs::create_dir(at("secrets")).expect("a folder");
+        for (name, text) in
+            [("credentials.json", credentials), (".env", format!("HYDRA_SIGNING_KEY={}\n", "de30".repeat(16)))]
+        {
+            let file = at("secrets").join(name);
+            fs::write(&file, text).expect("a file");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+        }
+    }
+
+    /// Runs the pipeline until it rests.
+    pub(crate) async fn run(&self) -> Ended {
+        let variables = ["PATH", "HOME", "DOCKER_HOST"];
+        let variables = variables.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
+        let context = Context {
+            cwd: self.team.path().to_owned(),
+            environment: variables.collect::<Environment>(),
+            config: None,
+            state_dir: None,
+            screen: Screen::new(false, Color::Never, false),
+        };
+        let settings = context.load().expect("a configuration").settings;
+        let mut engine = engine(&context, &settings, Extras::default()).await.expect("an engine");
+        let ended = engine.run_until_rest(tokio::time::sleep(LONGEST)).await;
+        assert!(ended.last.busy.is_empty(), "it does not come to rest: {:#?}\n{}", ended.last, self.told());
+        assert_eq!(ended.last.failures, [], "{}", self.told());
+        ended
+    }
+
+    /// The text of the status comment.
+    pub(crate) fn status(&self) -> String {
+        let issue = self.github.issue(&self.repo, self.issue).expect("an issue");
+        let own = issue.comments.iter().find(|comment| comment.body.starts_with("<!-- hydra:status g0 -->"));
+        own.map(|comment| comment.body.clone()).unwrap_or_default()
+    }
+
+    /// Everything that helps to see what went wrong: the status comment, and what the agents did.
+    pub(crate) fn told(&self) -> String {
+        let mut text = self.status();
+        for (path, log) in self.logs() {
+            let last: Vec<&str> = log.lines().rev().take(40).collect();
+            text.push_str(&format!("\n--- {path}\n"));
+            text.extend(last.into_iter().rev().flat_map(|line| [&line[..line.floor_char_boundary(2_000)], "\n"]));
+        }
+        text
+    }
+
+    /// The kept event streams by their files' names.
+    pub(crate) fn logs(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        collect(&self.team.path().join("state/logs"), &mut found);
+        found
+    }
+
+    pub(crate) fn record(&self) -> RunRecord {
+        record_in(&self.status())
+    }
+
+    /// `stage: result` of everything that ran, reviews by name.
+    pub(crate) fn stages(&self) -> Vec<String> {
+        self.record().stages.iter().map(|entry| format!("{}: {}", entry.stage, entry.result)).collect()
+    }
+
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let mut labels = self.github.issue(&self.repo, self.issue).expect("an issue").labels;
+        labels.sort();
+        labels
+    }
+
+    /// The one pull request.
+    pub(crate) fn pull(&self) -> Pull {
+        let pulls: Vec<Issue> = self.github.pulls(&self.repo);
+        assert_eq!(pulls.len(), 1, "one pull request: {pulls:#?}");
+        pulls[0].pull.clone().expect("a pull request")
+    }
+
+    /// All files of a commit.
+    pub(crate) fn tree(&self, at: &str) -> Tree {
+        let names = self.github.git(&self.repo, &["ls-tree", "-r", "-z", "--name-only", at]).expect("a commit");
+        let names = names.split_terminator('\0').map(str::to_owned);
+        names.map(|name| (name.clone(), self.github.file(&self.repo, at, &name).expect("a file"))).collect()
+    }
+
+    /// The ID that the lock file pins for an image.
+    pub(crate) fn pin(image: &str) -> String {
+        pins().remove(image).expect("a pinned image")
+    }
+
+    /// Containers and volumes of this run that are still there.
+    pub(crate) fn left(&self) -> String {
+        let label = format!("label=hydra.instance={}", self.instance);
+        let containers = docker(&["ps", "--all", "--quiet", "--filter", &label]);
+        containers + &docker(&["volume", "ls", "--quiet", "--filter", &label])
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // After a failure; otherwise there is nothing.
+        let label = format!("label=hydra.instance={}", self.instance);
+        let remove = |list: &[&str], how: &[&str]| {
+            let found = docker_output(&[list, &["--quiet", "--filter", &label]].concat());
+            for id in String::from_utf8_lossy(&found.stdout).lines() {
+                docker_output(&[how, &[id]].concat());
+            }
+        };
+        remove(&["ps", "--all"], &["rm", "--force"]);
+        remove(&["volume", "ls"], &["volume", "rm"]);
+    }
+}
+
+fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            collect(&path, found);
+        } else if let Ok(bytes) = fs::read(&path) {
+            found.insert(path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+}
