@@ -4,6 +4,7 @@ mod faults;
 pub(crate) mod image;
 mod lives;
 mod parts;
+mod starts;
 
 use crate::jobs::{key, scripted};
 use futures_util::StreamExt;
