@@ -1,7 +1,8 @@
 //! Seeded simulation: whole pipelines under virtual time while everything goes wrong that a seed can think of. What must always hold is held
 //! at every write and after every cycle; when the weather clears, everything comes to rest, and nothing was lost.
 //!
-//! `HYDRA_SEED=7` plays one seed and prints what happened; the same seed always plays the same.
+//! `HYDRA_SEED=7` plays one seed and prints what happened; the same seed always plays the same. `HYDRA_SEEDS=0..2000` plays those. A seed
+//! that goes round for ever is ended by `steps`, or by the real time, and named.
 
 mod actors;
 mod plays;
@@ -21,7 +22,15 @@ use hydra_core::{
     view::IssueState,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+
+/// How long nothing may come of any seed, in real time: what takes no step at all is found by that.
+const STUCK: Duration = Duration::from_secs(120);
 
 /// Who is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +111,7 @@ async fn play(plan: &Plan) -> Vec<String> {
     run.tell("the weather is fine");
     run.calm(&here, there.as_ref()).await;
     ends_well(&run).await;
+    run.tell(format!("{} steps", crate::steps::taken()));
     run.told.into_inner().unwrap()
 }
 
@@ -191,42 +201,70 @@ fn simulate(seed: u64) -> Vec<String> {
     runtime.block_on(play(&Plan::of(seed)))
 }
 
+/// Why a seed failed.
+fn fails(seed: u64) -> Option<String> {
+    let panic = std::panic::catch_unwind(|| simulate(seed)).err()?;
+    let why = panic.downcast_ref::<String>().cloned();
+    Some(why.or_else(|| panic.downcast_ref::<&str>().map(|why| (*why).to_owned())).unwrap_or_default())
+}
+
 /// Plays many seeds on a few threads; the first that fails is named.
-fn play_all(seeds: std::ops::Range<u64>) {
-    let failed: Mutex<BTreeMap<u64, String>> = Mutex::default();
-    let queue = Mutex::new(seeds);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let Some(seed) = queue.lock().unwrap().next() else { return };
-                    let played = std::panic::catch_unwind(|| simulate(seed));
-                    if let Err(panic) = played {
-                        let why = panic.downcast_ref::<String>().cloned();
-                        let why = why.or_else(|| panic.downcast_ref::<&str>().map(|why| (*why).to_owned()));
-                        failed.lock().unwrap().insert(seed, why.unwrap_or_default());
-                    }
-                }
-            });
+fn play_all(seeds: Range<u64>) {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let queue = Arc::new(Mutex::new(seeds.clone()));
+    let (told, ends) = mpsc::channel();
+    for _ in 0..threads {
+        let (queue, told) = (queue.clone(), told.clone());
+        // Not joined: one that is stuck ends with the process.
+        std::thread::spawn(move || {
+            loop {
+                let Some(seed) = queue.lock().unwrap().next() else { return };
+                told.send((seed, false, None)).unwrap();
+                let why = fails(seed);
+                told.send((seed, true, why)).unwrap();
+            }
+        });
+    }
+    drop(told);
+    let (mut failed, mut begun) = (BTreeMap::new(), std::collections::BTreeSet::new());
+    let mut left = seeds.clone().count();
+    while left > 0 {
+        match ends.recv_timeout(STUCK) {
+            Ok((seed, false, _)) => _ = begun.insert(seed),
+            Ok((seed, true, why)) => {
+                begun.remove(&seed);
+                failed.extend(why.map(|why| (seed, why)));
+                left -= 1;
+            }
+            Err(_) => panic!("of the seeds {begun:?} none ended in {STUCK:?}; before them {failed:?} failed"),
         }
-    });
-    let failed = failed.into_inner().unwrap();
+    }
     let names: Vec<String> = failed.keys().map(ToString::to_string).collect();
     if let Some((seed, why)) = failed.iter().next() {
         panic!("seeds {} fail; HYDRA_SEED={seed} plays the first one again:\n{why}", names.join(", "));
     }
 }
 
+/// The seeds that somebody wants, or those of every run, or those of every night.
+fn wanted() -> Range<u64> {
+    let Some(range) = std::env::var_os("HYDRA_SEEDS") else {
+        return 0..if std::env::var_os("HYDRA_NIGHTLY").is_some() { 200 } else { 20 };
+    };
+    let bounds = range.to_str().and_then(|range| range.split_once(".."));
+    let range = bounds.and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range.expect("HYDRA_SEEDS is a range, 0..2000")
+}
+
 #[test]
 fn whatever_goes_wrong_nothing_is_lost_or_made_twice() {
     if let Some(seed) = std::env::var_os("HYDRA_SEED") {
         let seed = seed.to_str().and_then(|seed| seed.parse().ok()).unwrap();
-        println!("{}", simulate(seed).join("\n"));
+        simulate(seed);
         return;
     }
-    let seeds = if std::env::var_os("HYDRA_NIGHTLY").is_some() { 200 } else { 20 };
-    play_all(0..seeds);
-    println!("{seeds} seeds");
+    let seeds = wanted();
+    play_all(seeds.clone());
+    println!("the seeds {seeds:?}");
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod laws;
 mod limits;
 mod pipeline;
 mod prune;
+mod steps;
 mod trouble;
 mod world;

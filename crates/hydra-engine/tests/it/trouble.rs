@@ -1,6 +1,9 @@
 //! Trouble on demand: every call of every fake asks here whether it goes well, and how long it takes.
 
-use crate::laws::{self, Laws};
+use crate::{
+    laws::{self, Laws},
+    steps,
+};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use hydra_core::{
@@ -102,6 +105,7 @@ impl Trouble {
         call: Call,
         work: impl AsyncFnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        steps::one();
         let fate = self.fate(call);
         pass(fate.takes).await;
         if let Some(woe) = fate.before {

@@ -4,6 +4,7 @@ use crate::{
     forge::{FakeForge, REPO, State, login},
     git::{self, FakeGit},
     laws::Laws,
+    steps,
     trouble::{Trouble, Troubled, Turns},
 };
 use async_trait::async_trait;
@@ -51,11 +52,13 @@ impl VirtualClock {
 #[async_trait]
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
+        steps::one();
         let day: Timestamp = "2026-11-24T09:00:00Z".parse().unwrap();
         let ahead = SignedDuration::from_secs(*self.ahead.lock().unwrap());
         day.checked_add(tokio::time::Instant::now() - self.start).unwrap().checked_add(ahead).unwrap()
     }
     async fn sleep(&self, duration: Duration) {
+        steps::one();
         tokio::time::sleep(duration).await;
     }
 }
@@ -132,6 +135,7 @@ pub(crate) fn commit(n: u32) -> CommitSha {
 impl World {
     /// A repository with one change folder and a labelled issue #1; jobs do what `play` says.
     pub(crate) fn new(play: impl Fn(&JobSpec) -> Play + Send + Sync + 'static) -> Self {
+        steps::begin();
         let clock = Arc::new(VirtualClock::start());
         let mut state = State::default();
         state.branches.insert("main".parse().unwrap(), commit(1));
