@@ -5,6 +5,7 @@ mod advance;
 mod build;
 mod door;
 mod draft;
+mod fold;
 mod gates;
 mod judge;
 mod outcome;

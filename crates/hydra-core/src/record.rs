@@ -208,7 +208,7 @@ pub struct RunRecord {
     pub last_error: Option<String>,
     /// All reasons of failed attempts, at most 20.
     pub errors: Vec<String>,
-    /// Every stage, oldest first; at most 60, older ones folded into `spend_before`.
+    /// Every stage, oldest first; at most 60, of one stage at most 12 that count as nothing. Older ones are folded into `spend_before`.
     pub stages: Vec<StageEntry>,
     /// Spend of stages that were folded, and of earlier generations.
     pub spend_before: Spend,

@@ -1,7 +1,7 @@
 //! `Snapshot -> Plan`: every issue is settled on its own, then slots are granted over all of them, reviews before builds.
 
 use super::{
-    Action, Draft, IssuePlan, IssueSnapshot, LeaseRead, Plan, Reason, RecordRead, Snapshot, advance, door, draft,
+    Action, Draft, IssuePlan, IssueSnapshot, LeaseRead, Plan, Reason, RecordRead, Snapshot, advance, door, draft, fold,
     requests, show,
 };
 use crate::{
@@ -136,7 +136,7 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
     let mut actions = std::mem::take(&mut draft.effects);
     actions.extend(starts.into_iter().map(|order| Action::StartJob(Box::new(order))));
     if let Some(record) = draft.record.as_mut() {
-        fold(record);
+        fold::fold(record);
     }
     if let Some(record) = &draft.record {
         let known = match &seen.record {
@@ -220,17 +220,6 @@ fn open_entry(record: &mut RunRecord, order: &super::StartOrder, now: Timestamp)
         account: order.account.clone(),
         note: String::new(),
     });
-}
-
-/// Keeps the record small: the oldest ended entries of earlier rounds go into `spend_before`.
-fn fold(record: &mut RunRecord) {
-    const MOST: usize = 60;
-    while record.stages.len() > MOST {
-        let old = record.stages.iter().position(|e| e.round < record.round && e.result != StageResult::Running);
-        let Some(index) = old else { return };
-        let entry = record.stages.remove(index);
-        record.spend_before += entry.spend;
-    }
 }
 
 /// Whether a record's phase waits for a person or for nothing.

@@ -5,6 +5,7 @@ use hydra_core::{
     Generation, IssueKey, Login, Timestamp, TokenRole,
     plan::{LeaseRead, RecordRead, status_text},
     ports::Marker,
+    publish::MAX_BODY,
     record::{RunRecord, SCHEMA},
     verdict::{
         Signed,
@@ -16,6 +17,13 @@ use hydra_core::{
 const OPEN: &str = "```json hydra-record\n";
 const CLOSE: &str = "\n```";
 
+/// Room for the marker in front, in bytes.
+const MARKER: usize = 200;
+
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+}
+
 /// What the signature is tied to, besides the record: a record cannot be moved to another issue.
 fn record_context(issue: &IssueKey) -> String {
     format!("record {issue}")
@@ -26,7 +34,8 @@ pub(crate) fn status_marker() -> Marker {
     Marker { purpose: "status".into(), generation: Generation(0), key: String::new() }
 }
 
-/// The comment's text, without its marker: the same record gives the same text.
+/// The comment's text, without its marker: the same record gives the same text. Where it would be longer than GitHub takes, the part for
+/// people is cut, and never the record.
 pub(crate) fn render_record(
     issue: &IssueKey,
     record: &RunRecord,
@@ -36,10 +45,11 @@ pub(crate) fn render_record(
     let signed = Signed::sign(record.clone(), signer, &record_context(issue))?;
     let json = canonical(&signed)?;
     let text = status_text(record, reason);
-    let text = text.trim_end();
-    Ok(format!(
-        "{text}\n\n<details><summary>Record (signed; do not edit)</summary>\n\n{OPEN}{json}{CLOSE}\n\n</details>"
-    ))
+    let record =
+        format!("\n\n<details><summary>Record (signed; do not edit)</summary>\n\n{OPEN}{json}{CLOSE}\n\n</details>");
+    // A character has as many bytes as UTF-16 units, or more.
+    let room = MAX_BODY.saturating_sub(record.len() + MARKER);
+    Ok(format!("{}{record}", cut(text.trim_end(), room)))
 }
 
 /// Reads the record. Its absence is believed only while nothing shows that there was one.
