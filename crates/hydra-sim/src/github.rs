@@ -18,6 +18,7 @@ mod seed;
 mod server;
 mod sim;
 mod smart_http;
+mod traffic;
 mod world;
 
 pub use auth::{Access, Token};
@@ -32,3 +33,4 @@ pub use records::{
 };
 pub use seed::RepoSeed;
 pub use sim::{Sim, SimConfig, SimError};
+pub use traffic::{RECORDS, Traffic};

@@ -5,7 +5,9 @@ use crate::github::Record;
 use apollo_compiler::{
     ExecutableDocument, Node, Schema as Sdl,
     ast::{Definition, Document, FieldDefinition},
-    executable::{Selection, SelectionSet},
+    executable::{Operation, Selection, SelectionSet},
+    request::coerce_variable_values,
+    response::JsonMap,
     schema::{ExtendedType, Type},
     validation::Valid,
 };
@@ -45,19 +47,18 @@ impl Schema {
         report.graphql_documents += 1;
         let body = record.request.as_ref().unwrap_or(&Value::Null);
         let text = body.get("query").and_then(Value::as_str).unwrap_or_default();
-        let refused = |r: &Value| r.get("data").is_none() && (r.get("errors").is_some() || record.status >= 400);
+        let own = record.response.as_ref().filter(|_| !record.faulty);
+        let refused =
+            own.is_some_and(|r| r.get("data").is_none() && (r.get("errors").is_some() || record.status >= 400));
         let document = match self.validate(text) {
             Ok(document) => document,
             // The simulator refused it as well: both sides agree.
-            Err(_) if record.response.as_ref().is_some_and(refused) => return,
+            Err(_) if refused => return,
             Err(why) => {
                 report.unmatched.push(format!("GraphQL document: {why}\n{text}"));
                 return;
             }
         };
-        let answer = record.response.as_ref().filter(|_| !record.faulty && record.status == 200);
-        let Some(answer) = answer else { return };
-        report.graphql_responses += 1;
         let name = body.get("operationName").and_then(Value::as_str);
         let operation = match document.operations.get(name) {
             Ok(operation) => operation,
@@ -67,6 +68,12 @@ impl Schema {
             }
         };
         let label = operation.name.as_ref().map_or("anonymous", |n| n.as_str());
+        if !refused {
+            let wrong = self.variables(operation, body.get("variables"));
+            report.unmatched.extend(wrong.into_iter().map(|w| format!("GraphQL {label}: {w}")));
+        }
+        let Some(answer) = own.filter(|_| record.status == 200) else { return };
+        report.graphql_responses += 1;
         let explained = answer.get("errors").is_some();
         match answer.get("data") {
             None if explained => {}
@@ -79,6 +86,24 @@ impl Schema {
                 report.unmatched.extend(wrong.into_iter().map(|w| format!("GraphQL {label}: {w}")));
             }
         }
+    }
+}
+
+impl Schema {
+    /// What is wrong with the values that came with a document.
+    fn variables(&self, operation: &Operation, values: Option<&Value>) -> Vec<String> {
+        let values = values.filter(|v| !v.is_null()).cloned().unwrap_or_else(|| Value::Object(Map::new()));
+        let values: JsonMap = match serde_json::from_value(values) {
+            Ok(values) => values,
+            Err(why) => return vec![format!("variables: {why}")],
+        };
+        let declared = |name: &str| operation.variables.iter().any(|v| v.name.as_str() == name);
+        let strange = values.keys().map(|name| name.as_str()).filter(|name| !declared(name));
+        let mut wrong: Vec<String> = strange.map(|name| format!("variables: ${name} is not declared")).collect();
+        if let Err(why) = coerce_variable_values(&self.sdl, operation, &values) {
+            wrong.push(format!("variables: {}", why.message()));
+        }
+        wrong
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) struct OpenApi {
 /// Statuses that GitHub answers with everywhere, though its description names them only in places.
 const GENERAL: &[u16] = &[401, 403, 404, 409, 410, 422, 429];
 
+/// Parameters that may hold slashes: names of refs and of files.
+const LONG: &[&str] = &["{ref}", "{path}", "{branch}", "{basehead}"];
+
 fn is_parameter(part: &str) -> bool {
     part.starts_with('{')
 }
@@ -28,7 +31,7 @@ impl OpenApi {
         Self { root, paths }
     }
 
-    /// The template that fits best: as many literal parts as possible; a last parameter may hold slashes (refs, file paths).
+    /// The template that fits best: as many literal parts as possible; a last parameter may hold slashes, if it is one of [`LONG`].
     fn template(&self, path: &str, method: &str) -> Option<&str> {
         let named = path.strip_prefix("/repositories/").map(|rest| match rest.split_once('/') {
             Some((_, tail)) => format!("/repos/o/r/{tail}"),
@@ -39,7 +42,7 @@ impl OpenApi {
         let method = method.to_ascii_lowercase();
         let score = |template: &[String]| {
             let exact = template.len() == parts.len();
-            let long = parts.len() > template.len() && template.last().is_some_and(|p| is_parameter(p));
+            let long = parts.len() > template.len() && template.last().is_some_and(|p| LONG.contains(&p.as_str()));
             let fits = template.iter().zip(&parts).all(|(t, p)| is_parameter(t) && !p.is_empty() || t == p);
             let literals = template.iter().filter(|t| !is_parameter(t)).count();
             ((exact || long) && fits).then_some((literals, exact))

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeSet, io::Write, path::Path};
 
 /// One request, in the order of arrival of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,23 +45,4 @@ pub struct Record {
 pub(crate) struct Log {
     pub entries: Vec<Logged>,
     pub records: Vec<Record>,
-}
-
-impl Log {
-    /// Writes the records into a new file of the folder, one a line; of requests that are alike in everything but the
-    /// answer's body, the first.
-    pub(crate) fn keep(&self, folder: &Path) -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix("traffic-").suffix(".jsonl").tempfile_in(folder)?;
-        let mut seen = BTreeSet::new();
-        for record in &self.records {
-            let request = record.request.as_ref().map(Value::to_string);
-            if seen.insert((&record.method, &record.path, &record.query, request, record.status)) {
-                serde_json::to_writer(&mut file, record)?;
-                file.write_all(b"\n")?;
-            }
-        }
-        file.keep().map_err(|e| e.error)?;
-        Ok(())
-    }
 }

@@ -193,15 +193,22 @@ fn note(
         Who::from_header(&inner.world(), call.header("authorization")).ok().and_then(|w| w.login().map(str::to_owned));
     let path = call.query.as_ref().map_or_else(|| call.path.clone(), |q| format!("{}?{q}", call.path));
     let status = answer.map(|a| a.status);
-    let record = answer.filter(|_| inner.record && smart_http::service(call).is_none()).map(|answer| Record {
+    let wanted = inner.record || inner.traffic.is_some();
+    let record = answer.filter(|_| wanted && smart_http::service(call).is_none()).map(|answer| Record {
         method: call.method.clone(),
         path: call.path.clone(),
         query: call.query.iter().flat_map(|q| url::form_urlencoded::parse(q.as_bytes()).into_owned()).collect(),
         request: serde_json::from_slice(&call.body).ok(),
         status: answer.status,
         response: serde_json::from_slice(&answer.body).ok(),
-        faulty: fault.is_some(),
+        // A limit is told in GitHub's own words; an answer that only comes late is the simulator's own.
+        faulty: matches!(fault, Some(FaultKind::ErrorBefore(_) | FaultKind::ErrorAfter(_) | FaultKind::Html(_))),
     });
+    if let (Some(traffic), Some(record)) = (&inner.traffic, &record)
+        && let Err(error) = traffic.keep(record)
+    {
+        tracing::error!(%error, "the simulator's traffic could not be kept");
+    }
     let mut log = inner.log();
     log.entries.push(Logged {
         method: call.method.clone(),
@@ -212,5 +219,5 @@ fn note(
         operation,
         fault: fault.map(|f| format!("{f:?}")),
     });
-    log.records.extend(record);
+    log.records.extend(record.filter(|_| inner.record));
 }

@@ -7,6 +7,7 @@ use super::{
     log::{Log, Logged, Record},
     notice::Refusal,
     server,
+    traffic::Traffic,
     world::World,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,25 +69,13 @@ impl From<Refusal> for SimError {
     }
 }
 
-/// Names a folder: every simulator keeps its traffic there when it ends, for [`crate::contracts::check_folder`].
-const RECORDS: &str = "HYDRA_SIM_RECORDS";
-
 pub(crate) struct Inner {
     pub world: Mutex<World>,
     pub faults: Mutex<Faults>,
     pub log: Mutex<Log>,
     pub record: bool,
-    records: Option<std::path::PathBuf>,
+    pub traffic: Option<Traffic>,
     folder: tempfile::TempDir,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let Some(folder) = &self.records else { return };
-        if let Err(error) = self.log().keep(folder) {
-            tracing::error!(%error, folder = %folder.display(), "the simulator's traffic could not be kept");
-        }
-    }
 }
 
 impl Inner {
@@ -127,13 +116,12 @@ impl Sim {
         let base_url = format!("http://{}", listener.local_addr()?);
         let mut world = World::new(config.clock, folder.path().to_owned(), config.hourly_limit, config.lazy_mergeable);
         world.base_url.clone_from(&base_url);
-        let records = std::env::var_os(RECORDS).map(std::path::PathBuf::from);
         let inner = Arc::new(Inner {
             world: Mutex::new(world),
             faults: Mutex::new(config.faults),
             log: Mutex::new(Log::default()),
-            record: config.record || records.is_some(),
-            records,
+            record: config.record,
+            traffic: Traffic::start()?,
             folder,
         });
         let mut server = JoinSet::new();
