@@ -1,6 +1,6 @@
 //! Every way in which GitHub says no, as the caller sees it.
 
-use crate::shape::{TOKEN, config, count, get, github, on, operation, repo};
+use crate::shape::{TOKEN, config, count, get, github, on, operation, repo, server};
 use hydra_core::{
     IssueKey, IssueNumber, Timestamp, TokenRole,
     ports::{Board as _, Forge as _, ForgeError, ForgeErrorKind},
@@ -9,10 +9,10 @@ use hydra_core::{
 use hydra_github::GitHub;
 use serde_json::{Value, json};
 use std::time::Duration;
-use wiremock::{MockServer, ResponseTemplate};
+use wiremock::ResponseTemplate;
 
 async fn repository_answers(answer: ResponseTemplate) -> (ForgeError, usize) {
-    let server = MockServer::start().await;
+    let server = server().await;
     on(&server, "GET", "/repos/acme/shop", answer).await;
     let seen = github(&server).repository(&repo()).await.unwrap_err();
     (seen, count(&server, "GET").await)
@@ -54,7 +54,7 @@ async fn the_primary_limit_names_its_end() {
 
 #[tokio::test]
 async fn a_short_secondary_limit_is_waited_for_by_a_read() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let limit = says(429, "You have exceeded a secondary rate limit").insert_header("retry-after", "1");
     crate::shape::get_once(&server, "/repos/acme/shop/collaborators/alice/permission", limit).await;
     let role = json!({ "permission": "write", "role_name": "maintain", "user": { "login": "alice" } });
@@ -96,7 +96,7 @@ async fn an_answer_of_another_shape_is_malformed() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_an_outage() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
     on(&server, "GET", "/user", slow).await;
     let mut config = config(&server.uri());
@@ -115,7 +115,7 @@ fn key() -> IssueKey {
 }
 
 async fn issue_answers(answer: Value) -> ForgeErrorKind {
-    let server = MockServer::start().await;
+    let server = server().await;
     operation(&server, "IssueWhole", answer).await;
     github(&server).issue(&key()).await.unwrap_err().kind
 }
@@ -144,7 +144,7 @@ async fn data_beside_an_error_is_not_taken_for_the_whole() {
 
 #[tokio::test]
 async fn a_second_page_of_the_board_that_fails_is_no_shorter_board() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let first = json!({ "data": { "repositoryOwner": { "projectV2": { "id": "P", "items": {
         "nodes": [{ "id": "I1", "type": "ISSUE", "isArchived": false,
             "content": { "number": 5, "repository": { "nameWithOwner": "acme/shop" } }, "fieldValueByName": { "name": "Todo" } }],
@@ -162,7 +162,7 @@ async fn a_second_page_of_the_board_that_fails_is_no_shorter_board() {
 
 #[tokio::test]
 async fn no_error_and_no_debug_shows_a_token() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let echo = says(403, &format!("who is {TOKEN}?"));
     on(&server, "GET", "/user", echo).await;
     let github = github(&server);
@@ -181,7 +181,7 @@ async fn no_error_and_no_debug_shows_a_token() {
 
 #[tokio::test]
 async fn a_role_without_a_token_is_named_and_the_applier_borrows_the_reviewers() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", crate::shape::me()).await;
     let mut config = config(&server.uri());
     config.tokens.retain(|role, _| *role == TokenRole::Reviewer);
@@ -198,7 +198,7 @@ async fn a_role_without_a_token_is_named_and_the_applier_borrows_the_reviewers()
 
 #[tokio::test]
 async fn bots_have_no_permission_of_their_own() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let path = "/repos/acme/shop/collaborators/ci[bot]/permission";
     on(&server, "GET", path, says(404, "ci[bot] is not a user")).await;
     let github = github(&server);

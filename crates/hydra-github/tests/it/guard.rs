@@ -1,13 +1,13 @@
 //! What octocrab's defaults would get wrong: conditions, pages, redirects, addresses.
 
-use crate::shape::{config, count, get, github, on, repo};
+use crate::shape::{config, count, get, github, on, repo, server};
 use hydra_core::{
     TokenRole,
     ports::{Forge as _, ForgeErrorKind, ForgeWriter as _},
 };
 use hydra_github::GitHub;
 use serde_json::{Value, json};
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+use wiremock::{Mock, ResponseTemplate, matchers};
 
 fn repository() -> Value {
     json!({ "full_name": "acme/shop", "default_branch": "main", "private": true, "archived": false,
@@ -19,7 +19,7 @@ fn label(name: &str) -> Value {
 
 #[tokio::test]
 async fn an_unchanged_repository_is_asked_for_on_condition() {
-    let server = MockServer::start().await;
+    let server = server().await;
     for (path, body) in [("/repos/acme/shop", repository()), ("/repos/acme/shop/labels", json!([label("done")]))] {
         Mock::given(matchers::path(path))
             .and(matchers::header("if-none-match", "\"v1\""))
@@ -39,7 +39,7 @@ async fn an_unchanged_repository_is_asked_for_on_condition() {
 
 #[tokio::test]
 async fn all_pages_are_read_and_a_failing_one_fails_the_whole() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/repos/acme/shop", repository()).await;
     let next = format!("<{}/repos/acme/shop/labels?per_page=100&page=2>; rel=\"next\"", server.uri());
     Mock::given(matchers::path("/repos/acme/shop/labels"))
@@ -63,7 +63,7 @@ async fn all_pages_are_read_and_a_failing_one_fails_the_whole() {
 
 #[tokio::test]
 async fn a_list_without_end_is_an_error() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/repos/acme/shop", repository()).await;
     let next = format!("<{}/repos/acme/shop/labels?page=2>; rel=\"next\"", server.uri());
     let page = ResponseTemplate::new(200).insert_header("link", next.as_str()).set_body_json(json!([label("a")]));
@@ -77,7 +77,7 @@ async fn a_list_without_end_is_an_error() {
 
 #[tokio::test]
 async fn a_next_page_or_a_redirect_on_another_host_never_sees_the_token() {
-    let (server, stranger) = (MockServer::start().await, MockServer::start().await);
+    let (server, stranger) = (server().await, server().await);
     on(&stranger, "GET", "/labels", ResponseTemplate::new(200).set_body_json(json!([]))).await;
     get(&server, "/repos/acme/shop", repository()).await;
     let next = format!("<{}/labels>; rel=\"next\"", stranger.uri());
@@ -95,7 +95,7 @@ async fn a_next_page_or_a_redirect_on_another_host_never_sees_the_token() {
 
 #[tokio::test]
 async fn a_renamed_repository_is_followed_on_its_own_host() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let moved = ResponseTemplate::new(301).insert_header("location", "/repositories/7");
     on(&server, "GET", "/repos/acme/shop", moved).await;
     let mut renamed = repository();
@@ -107,7 +107,7 @@ async fn a_renamed_repository_is_followed_on_its_own_host() {
 
 #[tokio::test]
 async fn every_request_names_its_version_and_carries_the_token_to_github_alone() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", crate::shape::me()).await;
     github(&server).identity(TokenRole::Builder).await.unwrap();
     let seen = &server.received_requests().await.unwrap()[0];
@@ -140,7 +140,7 @@ fn addresses_beside_the_api_are_derived() {
 
 #[tokio::test]
 async fn whether_a_token_may_push_is_what_git_says() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let path = "/acme/shop.git/info/refs";
     let advert = ResponseTemplate::new(200)
         .set_body_raw("001f# service=git-receive-pack\n0000", "application/x-git-receive-pack-advertisement");

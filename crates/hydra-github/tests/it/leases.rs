@@ -1,6 +1,6 @@
 //! How a swap is judged when GitHub's answer is a refusal, or is lost.
 
-use crate::shape::{count, github, on, operation, repo};
+use crate::shape::{count, github, on, operation, repo, server};
 use hydra_core::{
     CommitSha, Generation, IssueKey, IssueNumber,
     ports::{ForgeErrorKind, LeaseRecord, Leases as _, Swap},
@@ -30,7 +30,7 @@ fn standing(oid: Option<&str>) -> Value {
 
 /// A repository whose next lease commit is `aaaa…`, where `oid` stands when it is read.
 async fn stands(oid: Option<&str>) -> MockServer {
-    let server = MockServer::start().await;
+    let server = server().await;
     let base = json!({ "data": { "repository": { "id": "R_1", "defaultBranchRef": { "target": { "__typename": "Commit", "tree": { "oid": "e".repeat(40) } } } } } });
     operation(&server, "LeaseBase", base).await;
     operation(&server, "Lease", standing(oid)).await;
@@ -116,12 +116,12 @@ async fn a_missing_permission_is_not_a_lost_race() {
 
 #[tokio::test]
 async fn a_lease_that_cannot_be_read_is_not_an_absent_one() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let foreign = json!({ "data": { "repository": { "id": "R_1", "ref": { "target": { "__typename": "Commit", "oid": "b".repeat(40), "message": "hello" } } } } });
     operation(&server, "Lease", foreign).await;
     assert_eq!(github(&server).read(&key()).await.unwrap_err().kind, ForgeErrorKind::Conflict);
 
-    let server = MockServer::start().await;
+    let server = crate::shape::server().await;
     operation(&server, "Lease", json!({ "data": { "repository": null } })).await;
     assert_eq!(github(&server).read(&key()).await.unwrap_err().kind, ForgeErrorKind::Missing);
 

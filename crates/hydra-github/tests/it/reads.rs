@@ -1,6 +1,6 @@
 //! An issue and a pull request, whole, put together from GraphQL and REST.
 
-use crate::shape::{config, get, github, on, operation, repo};
+use crate::shape::{config, get, github, on, operation, repo, server};
 use hydra_core::{
     IssueKey, IssueNumber, PullNumber, TokenRole,
     ports::{Board as _, Forge as _, ForgeErrorKind, PullQuery},
@@ -24,7 +24,7 @@ fn event(id: u64, kind: &str, label: Option<&str>, at: &str) -> Value {
 
 #[tokio::test]
 async fn an_issue_is_read_with_every_comment_and_who_set_which_label() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let issue = json!({ "data": { "repository": { "issue": {
         "number": 5, "title": "A basket", "body": "please", "state": "OPEN", "url": "https://github.com/acme/shop/issues/5",
         "updatedAt": "2026-11-24T03:00:00Z", "lastEditedAt": "2026-11-24T01:00:00Z",
@@ -76,7 +76,7 @@ async fn around(server: &MockServer, checks: ResponseTemplate) {
 
 #[tokio::test]
 async fn a_pull_request_is_asked_again_until_its_mergeability_is_known() {
-    let server = MockServer::start().await;
+    let server = server().await;
     operation(&server, "PullWhole", pull("OPEN", "UNKNOWN")).await;
     let asked = |state: &str| json!({ "data": { "repository": { "pullRequest": { "mergeable": state, "headRefOid": "a".repeat(40) } } } });
     Mock::given(matchers::body_string_contains(" PullMergeable("))
@@ -100,7 +100,7 @@ async fn a_pull_request_is_asked_again_until_its_mergeability_is_known() {
 
 #[tokio::test]
 async fn check_runs_that_may_not_be_read_are_shown_as_pending_and_not_as_none() {
-    let server = MockServer::start().await;
+    let server = server().await;
     operation(&server, "PullWhole", pull("CLOSED", "UNKNOWN")).await;
     let no = json!({ "message": "Resource not accessible by personal access token" });
     around(&server, ResponseTemplate::new(403).set_body_json(no)).await;
@@ -115,7 +115,7 @@ async fn check_runs_that_may_not_be_read_are_shown_as_pending_and_not_as_none() 
 
 #[tokio::test]
 async fn a_fork_with_the_same_branch_name_is_not_the_repositorys_own() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let nodes = json!([{ "number": 3, "headRepository": { "nameWithOwner": "mallory/shop" } }, { "number": 4, "headRepository": null }]);
     operation(
         &server,
@@ -129,7 +129,7 @@ async fn a_fork_with_the_same_branch_name_is_not_the_repositorys_own() {
 
 #[tokio::test]
 async fn an_identity_tells_kind_scopes_and_expiry() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let answer = ResponseTemplate::new(200)
         .insert_header("x-oauth-scopes", "repo, read:org")
         .insert_header("github-authentication-token-expiration", "2026-12-01 10:00:00 UTC")
@@ -144,7 +144,7 @@ async fn an_identity_tells_kind_scopes_and_expiry() {
 
 #[tokio::test]
 async fn a_board_shows_its_issues_and_leaves_out_by_name_what_cannot_be_seen() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let item = |id: &str, kind: &str, archived: bool, content: Value, column: Value| json!({ "id": id, "type": kind, "isArchived": archived, "content": content, "fieldValueByName": column });
     let issue = |n: u64| json!({ "number": n, "repository": { "nameWithOwner": "acme/shop" } });
     let nodes = json!([

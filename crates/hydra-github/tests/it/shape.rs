@@ -2,9 +2,10 @@
 
 use hydra_core::{RepoName, TokenRole};
 use hydra_github::{GitHub, GitHubConfig};
+use hydra_sim::github::{Record, Traffic};
 use serde_json::{Value, json};
 use std::time::Duration;
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate, matchers};
 
 pub(crate) const TOKEN: &str = "github_pat_11AAAAAAA0secretsecretsecret";
 
@@ -24,6 +25,38 @@ pub(crate) fn config(base: &str) -> GitHubConfig {
 
 pub(crate) fn github(server: &MockServer) -> GitHub {
     GitHub::new(config(&server.uri())).unwrap()
+}
+
+/// A mock server. What it is asked is kept, where a whole test run is held against GitHub's own descriptions.
+pub(crate) async fn server() -> MockServer {
+    let server = MockServer::start().await;
+    if let Some(traffic) = Traffic::start().unwrap() {
+        Mock::given(Ear(traffic)).respond_with(ResponseTemplate::new(500)).with_priority(1).mount(&server).await;
+    }
+    server
+}
+
+/// Hears everything and answers nothing.
+struct Ear(Traffic);
+
+impl Match for Ear {
+    fn matches(&self, request: &Request) -> bool {
+        let record = Record {
+            method: request.method.to_string(),
+            path: request.url.path().to_owned(),
+            query: request.url.query_pairs().into_owned().collect(),
+            request: serde_json::from_slice(&request.body).ok(),
+            status: 200,
+            response: None,
+            // The mock's answer is made up.
+            faulty: true,
+        };
+        // Git's own protocol is none of the API.
+        if !record.path.contains(".git/") {
+            self.0.keep(&record).unwrap();
+        }
+        false
+    }
 }
 
 /// A GET that answers with JSON as often as it is asked.

@@ -1,6 +1,6 @@
 //! Writes: looked up first, sent once, looked up again when the answer was lost.
 
-use crate::shape::{comment, config, count, get, get_once, github, last_body, me, on, operation, pull, repo};
+use crate::shape::{comment, config, count, get, get_once, github, last_body, me, on, operation, pull, repo, server};
 use hydra_core::{
     CommitSha, Generation, PullNumber, TokenRole,
     ports::{Applied, ForgeErrorKind, ForgeWrite, ForgeWriter as _, InlineComment, Marker},
@@ -28,7 +28,7 @@ fn found(body: serde_json::Value) -> ResponseTemplate {
 
 #[tokio::test]
 async fn a_comment_whose_502_came_after_the_effect_is_there_once() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", me()).await;
     get_once(&server, COMMENTS, found(json!([]))).await;
     get(&server, COMMENTS, json!([comment(90, "al-gorithm", &format!("{MARK}\nbuilding"))])).await;
@@ -41,7 +41,7 @@ async fn a_comment_whose_502_came_after_the_effect_is_there_once() {
 
 #[tokio::test]
 async fn a_comment_whose_502_came_before_the_effect_is_an_outage_and_not_sent_twice() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", me()).await;
     get(&server, COMMENTS, json!([])).await;
     on(&server, "POST", COMMENTS, ResponseTemplate::new(502)).await;
@@ -52,7 +52,7 @@ async fn a_comment_whose_502_came_before_the_effect_is_an_outage_and_not_sent_tw
 
 #[tokio::test]
 async fn a_look_up_that_fails_sends_nothing() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", me()).await;
     on(&server, "GET", COMMENTS, ResponseTemplate::new(503)).await;
     assert!(github(&server).apply(TokenRole::Builder, &say("x")).await.is_err());
@@ -61,7 +61,7 @@ async fn a_look_up_that_fails_sends_nothing() {
 
 #[tokio::test]
 async fn somebody_elses_comment_with_the_same_marker_is_left_alone() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", me()).await;
     let quoted = format!("I saw {MARK}");
     let stored = json!([
@@ -79,7 +79,7 @@ async fn somebody_elses_comment_with_the_same_marker_is_left_alone() {
 
 #[tokio::test]
 async fn a_write_that_finds_nothing_to_write_to_lacks_permission() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", me()).await;
     get(&server, COMMENTS, json!([])).await;
     on(&server, "POST", COMMENTS, ResponseTemplate::new(404).set_body_json(json!({ "message": "Not Found" }))).await;
@@ -89,7 +89,7 @@ async fn a_write_that_finds_nothing_to_write_to_lacks_permission() {
 
 #[tokio::test]
 async fn only_effective_label_changes_are_sent() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let path = "/repos/acme/shop/issues/5/labels";
     get(&server, path, json!([{ "name": "Build:Queued", "color": "0" }, { "name": "keep", "color": "0" }])).await;
     on(&server, "POST", path, found(json!([]))).await;
@@ -124,7 +124,7 @@ fn open() -> ForgeWrite {
 
 #[tokio::test]
 async fn a_pull_request_that_a_person_closed_stays_closed() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let mut closed = pull(8, "A basket", "<!-- hydra:pull g1 -->\nwhat it did");
     closed["state"] = json!("closed");
     get(&server, "/repos/acme/shop/pulls", json!([closed])).await;
@@ -134,7 +134,7 @@ async fn a_pull_request_that_a_person_closed_stays_closed() {
 
 #[tokio::test]
 async fn where_there_are_no_drafts_the_title_says_so() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/repos/acme/shop/pulls", json!([])).await;
     let no = json!({ "message": "Draft pull requests are not supported in this repository.", "errors": [] });
     wiremock::Mock::given(wiremock::matchers::method("POST"))
@@ -150,7 +150,7 @@ async fn where_there_are_no_drafts_the_title_says_so() {
 
 #[tokio::test]
 async fn another_pull_request_of_the_branch_is_a_conflict() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/repos/acme/shop/pulls", json!([pull(3, "mine", "no marker")])).await;
     let twin = json!({ "message": "Validation Failed", "errors": [{ "resource": "PullRequest", "code": "custom",
         "message": "A pull request already exists for acme:hydra/basket." }] });
@@ -186,7 +186,7 @@ async fn reviewed(server: &MockServer) {
 
 #[tokio::test]
 async fn a_finding_off_the_diff_goes_into_the_body() {
-    let server = MockServer::start().await;
+    let server = server().await;
     reviewed(&server).await;
     on(&server, "POST", REVIEWS, found(json!({ "id": 70 }))).await;
     assert_eq!(github(&server).apply(TokenRole::Reviewer, &review("a")).await, Ok(Applied::Made(Some(70))));
@@ -205,7 +205,7 @@ async fn a_finding_off_the_diff_goes_into_the_body() {
 
 #[tokio::test]
 async fn a_refused_inline_comment_does_not_cost_the_review() {
-    let server = MockServer::start().await;
+    let server = server().await;
     reviewed(&server).await;
     let refusal = json!({ "message": "Unprocessable Entity", "errors": ["Line could not be resolved"] });
     wiremock::Mock::given(wiremock::matchers::method("POST"))
@@ -222,7 +222,7 @@ async fn a_refused_inline_comment_does_not_cost_the_review() {
 
 #[tokio::test]
 async fn a_review_of_an_older_head_has_no_inline_comments() {
-    let server = MockServer::start().await;
+    let server = server().await;
     reviewed(&server).await;
     on(&server, "POST", REVIEWS, found(json!({ "id": 72 }))).await;
     github(&server).apply(TokenRole::Reviewer, &review("c")).await.unwrap();
@@ -242,7 +242,7 @@ fn status() -> ForgeWrite {
 
 #[tokio::test]
 async fn a_status_is_sent_when_the_newest_of_its_name_differs() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let statuses = format!("/repos/acme/shop/commits/{}/statuses", sha("a"));
     let one = |id: u64, state: &str| json!({ "id": id, "context": "hydra/quality", "state": state, "description": "green", "creator": null });
     get_once(&server, &statuses, found(json!([one(2, "pending"), one(1, "success")]))).await;
@@ -256,7 +256,7 @@ async fn a_status_is_sent_when_the_newest_of_its_name_differs() {
 
 #[tokio::test]
 async fn an_app_sets_a_check_run_instead() {
-    let server = MockServer::start().await;
+    let server = server().await;
     operation(&server, "Viewer", json!({})).await;
     on(&server, "POST", "/graphql", found(json!({ "data": { "viewer": { "login": "hydra-ci[bot]" } } }))).await;
     let runs = format!("/repos/acme/shop/commits/{}/check-runs", sha("a"));
@@ -275,7 +275,7 @@ async fn an_app_sets_a_check_run_instead() {
 
 #[tokio::test]
 async fn a_merge_is_pinned_to_the_head_that_was_judged() {
-    let server = MockServer::start().await;
+    let server = server().await;
     let path = "/repos/acme/shop/pulls/8";
     get_once(&server, path, found(pull(8, "A basket", ""))).await;
     let mut merged = pull(8, "A basket", "");
@@ -298,7 +298,7 @@ async fn a_merge_is_pinned_to_the_head_that_was_judged() {
 
 #[tokio::test]
 async fn a_merge_method_that_is_not_allowed_gives_way_to_the_next() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/repos/acme/shop/pulls/8", pull(8, "A basket", "")).await;
     let no = json!({ "message": "Merge commits are not allowed on this repository." });
     wiremock::Mock::given(wiremock::matchers::method("PUT"))
@@ -314,7 +314,7 @@ async fn a_merge_method_that_is_not_allowed_gives_way_to_the_next() {
 
 #[tokio::test]
 async fn two_equal_writes_at_once_are_one() {
-    let server = MockServer::start().await;
+    let server = server().await;
     get(&server, "/user", me()).await;
     get_once(&server, COMMENTS, found(json!([]))).await;
     get(&server, COMMENTS, json!([comment(90, "al-gorithm", &format!("{MARK}\nbuilding"))])).await;
