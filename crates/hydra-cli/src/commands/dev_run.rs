@@ -79,6 +79,7 @@ async fn work(
     folder: &results::Folder,
 ) -> Result<Exit, Failure> {
     let screen = &context.screen;
+    compose::docker::ready(context, settings).await?;
     let place = Place::find(context, settings, args).await?;
     let change = spec::Change::find(context, args, &place).await?;
     for warning in place.warnings.iter().chain(&change.warnings) {

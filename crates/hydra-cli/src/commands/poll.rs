@@ -61,6 +61,7 @@ pub(super) async fn look_first(context: &Context, settings: &Settings) -> Result
     for warning in preflight::check(settings, &compose::github(settings)?).await? {
         context.screen.warn(&warning);
     }
+    compose::docker::ready(context, settings).await?;
     if settings.values.runtime.kind == RuntimeKind::Process {
         context.screen.warn("runtime.kind is \"process\": agents are processes of this machine, nothing isolates them");
     }

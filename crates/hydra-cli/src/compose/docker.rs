@@ -1,6 +1,12 @@
 //! The Docker runtime, joined: which socket, under which name.
 
-use crate::{config::Settings, context::Context, exit::Exit, failure::Failure};
+use crate::{
+    config::{Settings, runtime::RuntimeKind},
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    images,
+};
 use hydra_runtime::{DockerConfig, DockerRuntime, docker};
 use std::path::PathBuf;
 
@@ -31,4 +37,22 @@ pub fn socket(context: &Context, configured: Option<&str>) -> Result<PathBuf, Fa
 pub fn runtime(context: &Context, settings: &Settings) -> Result<DockerRuntime, Failure> {
     let socket = socket(context, settings.values.runtime.socket.as_deref())?;
     Ok(DockerRuntime::new(DockerConfig { socket, instance: settings.values.instance.clone() }))
+}
+
+/// That the engine answers, is one of those that are supported, and holds every image as pinned. Asked before anything is done: a job that
+/// cannot be started would be found out in the middle of a pipeline.
+///
+/// # Errors
+/// The first of them that is not so.
+pub async fn ready(context: &Context, settings: &Settings) -> Result<(), Failure> {
+    if settings.values.runtime.kind != RuntimeKind::Docker {
+        return Ok(());
+    }
+    let pinned = images::pinned(settings)?;
+    let runtime = runtime(context, settings)?;
+    runtime.facts().await?;
+    for image in pinned.values() {
+        runtime.image(image).await?;
+    }
+    Ok(())
 }

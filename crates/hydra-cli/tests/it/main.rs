@@ -6,6 +6,7 @@ mod commands;
 mod configuration;
 mod demo;
 mod dev_run;
+mod docker;
 mod documents;
 mod harness;
 mod kill_binary;

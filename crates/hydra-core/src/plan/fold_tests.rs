@@ -1,3 +1,5 @@
+//! What `fold` keeps, and that the rest fits.
+
 use super::*;
 use crate::{
     Generation, Stage, Timestamp,

@@ -1,0 +1,69 @@
+//! Against the real engine with the real images: every story of the demo, what doctor proves, what render prints.
+
+use crate::{
+    harness::{Sandbox, root},
+    stage::Stage,
+};
+use std::process::Command;
+
+/// The command line that the documents promise, as `hydra render docker-run --documented` folds it.
+const DOCUMENTED: &str = "docker run --rm --read-only --tmpfs /tmp:size=512M --tmpfs /workspace:size=2G --security-opt no-new-privileges --cap-drop ALL --cap-add NET_ADMIN --cpus 4 --memory 8g --network hydra-net --env-file secrets/.env -e REPO_URL=\"${REPO_URL}\" -e ISSUE_URL=\"${ISSUE_URL}\" -e SPEC_PATH=\"/spec\" -v \"$(pwd)/openspec/changes/${CHANGE_NAME}:/spec:ro\" -e GIT_TOKEN=\"${HYDRA_BUILDER_TOKEN}\" ghcr.io/conductionnl/hydra-builder:latest";
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Containers and volumes of an instance.
+fn left(instance: &str) -> String {
+    let label = format!("label=hydra.instance={instance}");
+    docker(&["ps", "-aq", "--filter", &label]) + &docker(&["volume", "ls", "-q", "--filter", &label])
+}
+
+fn with_images(sandbox: &Sandbox) {
+    sandbox.write("target/images.lock.json", std::fs::read(root().join("target/images.lock.json")).unwrap());
+}
+
+#[test]
+#[ignore = "needs docker, images"]
+fn every_story_of_the_demo_is_the_same_in_containers() {
+    let sandbox = Sandbox::new();
+    with_images(&sandbox);
+    for story in ["happy", "fix-round", "needs-input", "rate-limited", "over-budget", "void-review", "conflict"] {
+        let ran = sandbox.run(&["demo", "--json", "--runtime", "docker", "--scenario", story]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{story}: {}", ran.all());
+        let document = ran.json();
+        assert_eq!(document["end"], document["expected"], "{story}");
+        assert_eq!(document["runtime"], "docker", "{story}");
+        let total = &document["total"];
+        assert_eq!(total["tokens"], total["model_tokens"], "{story}: {total}");
+        assert_eq!(total["turns"], total["model_answers"], "{story}: {total}");
+        assert_eq!(left("demo"), "", "{story}");
+    }
+}
+
+#[test]
+#[ignore = "needs docker, images"]
+fn doctor_proves_the_fence_on_this_engine_and_leaves_nothing() {
+    let stage = Stage::happy();
+    let lock = root().join("target/images.lock.json");
+    stage.edit("kind = \"process\"", &format!("kind = \"docker\"\nimage_lock = {lock:?}"));
+    let ran = stage.sandbox.run(&["doctor", "--json"]);
+    let document = ran.json();
+    let checks = document["checks"].as_array().unwrap();
+    for name in ["docker engine", "images", "network hydra-net", "egress in-container"] {
+        let check = checks.iter().find(|check| check["name"] == name && check["state"] == "ok");
+        assert!(check.is_some(), "{name}: {}", ran.all());
+    }
+    assert_eq!(left("test"), "");
+}
+
+#[test]
+fn the_documented_command_line_is_printed_flag_for_flag() {
+    let sandbox = Sandbox::complete();
+    let ran = sandbox.run(&["render", "docker-run", "--documented"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let folded: Vec<&str> = ran.out.split_whitespace().filter(|word| *word != "\\").collect();
+    assert_eq!(folded.join(" "), DOCUMENTED);
+}
