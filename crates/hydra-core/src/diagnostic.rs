@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Characters of a message, at most: it may quote what somebody wrote, and that may be anything.
+pub const MAX_MESSAGE: usize = 1_000;
+
 /// A complaint with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
@@ -18,11 +21,11 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A complaint about a file as a whole.
     pub fn file(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { file: file.into(), line: None, message: message.into(), hint: None }
+        Self { file: file.into(), line: None, message: short(message.into()), hint: None }
     }
     /// A complaint about one line, counted from 1.
     pub fn line(file: impl Into<String>, line: u32, message: impl Into<String>) -> Self {
-        Self { file: file.into(), line: Some(line), message: message.into(), hint: None }
+        Self { file: file.into(), line: Some(line), message: short(message.into()), hint: None }
     }
     /// Adds what to do about it.
     #[must_use]
@@ -44,6 +47,16 @@ impl std::fmt::Display for Diagnostic {
             None => Ok(()),
         }
     }
+}
+
+/// A message, cut at [`MAX_MESSAGE`] characters.
+#[must_use]
+pub fn short(mut message: String) -> String {
+    if let Some((at, _)) = message.char_indices().nth(MAX_MESSAGE) {
+        message.truncate(at);
+        message.push('…');
+    }
+    message
 }
 
 /// The known name that `text` is most likely meant to be; `None` when nothing is near.

@@ -4,6 +4,7 @@ use super::{
     Signed,
     envelope::{SignatureError, canonical},
 };
+use crate::diagnostic::short;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Which block.
@@ -63,5 +64,5 @@ pub fn extract<T: DeserializeOwned>(tag: Tag, body: &str) -> Result<Option<Signe
     let body = body.replace("\r\n", "\n");
     let Some((_, rest)) = body.rsplit_once(tag.fence()) else { return Ok(None) };
     let (json, _) = rest.split_once(CLOSE).ok_or(BlockError::Cut)?;
-    serde_json::from_str(json).map(Some).map_err(|error| BlockError::Unreadable(error.to_string()))
+    serde_json::from_str(json).map(Some).map_err(|error| BlockError::Unreadable(short(error.to_string())))
 }
