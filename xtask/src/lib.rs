@@ -14,6 +14,7 @@ mod nightly;
 mod targets;
 mod test;
 mod tidy;
+mod traffic;
 
 const HELP: &str = "\
 cargo xtask TASK

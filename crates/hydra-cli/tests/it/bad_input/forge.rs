@@ -3,10 +3,12 @@
 
 use super::{Writes, refused_at};
 use crate::stage::{REPO, Stage};
+use hydra_sim::github::{Record, Traffic};
 use insta::assert_snapshot;
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    sync::Arc,
 };
 
 /// A server on loopback that gives every request the same answer.
@@ -21,28 +23,57 @@ impl Answering {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let answer =
             format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let traffic = Arc::new(Traffic::start().unwrap());
         // It ends with the test's process; nobody waits for it.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let answer = answer.clone();
-                std::thread::spawn(move || answer_one(stream, &answer));
+                let (answer, traffic) = (answer.clone(), Arc::clone(&traffic));
+                std::thread::spawn(move || answer_one(stream, &answer, traffic.as_ref().as_ref()));
             }
         });
         Self { url }
     }
 }
 
-fn answer_one(mut stream: TcpStream, answer: &str) {
-    let mut seen = Vec::new();
-    let mut buffer = [0; 4096];
-    while !seen.windows(4).any(|four| four == b"\r\n\r\n") {
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return,
-            Ok(count) => seen.extend_from_slice(&buffer[..count]),
-        }
+fn answer_one(mut stream: TcpStream, answer: &str, traffic: Option<&Traffic>) {
+    let Some(record) = heard(&mut BufReader::new(&stream)) else { return };
+    // Git's own protocol is none of the API.
+    if let Some(traffic) = traffic.filter(|_| !record.path.contains(".git/")) {
+        traffic.keep(&record).unwrap();
     }
     // The one who asked may have gone away.
     let _ = stream.write_all(answer.as_bytes());
+}
+
+/// One request. It is held against GitHub's descriptions with all others; the answer is made up.
+fn heard(stream: &mut impl BufRead) -> Option<Record> {
+    let (mut line, mut length) = (String::new(), 0);
+    stream.read_line(&mut line).ok()?;
+    let first = line.clone();
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).ok().filter(|count| *count > 0)?;
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    let mut words = first.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let query = query.split('&').filter_map(|pair| pair.split_once('='));
+    Some(Record {
+        method,
+        path: path.to_owned(),
+        query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        request: serde_json::from_slice(&body).ok(),
+        status: 200,
+        response: None,
+        faulty: true,
+    })
 }
 
 /// Commands that ask GitHub. Each must end with the same exit code and the same next step.
