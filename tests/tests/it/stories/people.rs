@@ -189,6 +189,23 @@ mod yolo {
     }
 
     #[tokio::test]
+    async fn one_person_with_one_token_is_told_on_the_pull_request_and_yolo_stays_off() {
+        let story = allowed().single_identity().begin().await;
+        story.label("yolo");
+        let mut engine = story.engine("1");
+        let ended = story.run(&mut engine).await;
+        let off = "`yolo` does not merge: it is off with `identities = \"single\"`";
+        holds(&story.reasons(&ended), &[off, "is ready and waits for a person"]);
+        let (issue, pull) = story.pull();
+        assert!(issue.open && pull.merged_at.is_none() && !pull.draft);
+        let body = issue.body.unwrap_or_default();
+        holds(&body, &["One identity wrote, reviewed and opened this", "are not independent of each other"]);
+        assert_eq!((issue.author.as_str(), story.reviews_by(TokenRole::Security).len()), (ADA, 2));
+        assert!(pull.reviews.iter().all(|review| review.state == "COMMENTED"));
+        story.nothing_more_is_written(&mut engine).await;
+    }
+
+    #[tokio::test]
     async fn a_head_that_moved_is_judged_anew_before_anything_is_merged() {
         let story = allowed().begin().await;
         let mut engine = story.engine("1");
