@@ -4,6 +4,7 @@ use crate::wire::GraphError;
 use http::{HeaderMap, StatusCode};
 use hydra_core::{
     SignedDuration, Timestamp,
+    diagnostic::short,
     ports::{ForgeError, ForgeErrorKind},
 };
 
@@ -14,12 +15,12 @@ const MESSAGE_CHARS: usize = 300;
 
 /// An error of a kind with a message, without a hint.
 pub(crate) fn error(kind: ForgeErrorKind, message: impl Into<String>) -> ForgeError {
-    ForgeError { kind, message: message.into(), hint: None }
+    ForgeError { kind, message: short(message.into()), hint: None }
 }
 
 /// The same with a hint.
 pub(crate) fn hinted(kind: ForgeErrorKind, message: impl Into<String>, hint: impl Into<String>) -> ForgeError {
-    ForgeError { kind, message: message.into(), hint: Some(hint.into()) }
+    ForgeError { kind, message: short(message.into()), hint: Some(hint.into()) }
 }
 
 /// An answer that is not what was promised.

@@ -104,4 +104,25 @@ mod tests {
             assert!(error.message.contains(word), "{text:.60}: {error}");
         }
     }
+
+    #[test]
+    fn heads_are_read_or_refused() {
+        let corpus = [
+            format!("# v2 git bundle\n-{ID} first commit\n{ID} refs/heads/hydra-result\n\nPACKxyz").into_bytes(),
+            format!("# v3 git bundle\n@object-format=sha1\n{ID} refs/heads/hydra-result\n{ID} refs/tags/v1\n\nPACK")
+                .into_bytes(),
+        ];
+        let report = hydra_fuzz::fuzz("bundle-head", &corpus, |bytes| match parse(bytes) {
+            Ok(file) => {
+                assert!(file.pack.starts_with(b"PACK") && bytes.ends_with(file.pack));
+                assert!(file.refs.keys().all(|name| !name.contains('\n')));
+                format!("ok {} {}", file.needs.len().min(3), file.refs.len().min(3))
+            }
+            Err(error) => {
+                assert!(error.message.len() < 1_000, "{} bytes", error.message.len());
+                error.message.split(['"', ':']).next().unwrap_or_default().to_owned()
+            }
+        });
+        assert!(report.saw("ok") && report.saw("the bundle names") && report.saw("the bundle asks for"), "{report:?}");
+    }
 }

@@ -9,22 +9,27 @@ use hydra_core::{
     agent_event::{AgentEnd, EventKind, Trouble},
     redact::Redactor,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
-fn shared_data() -> PathBuf {
+static REDACTOR: LazyLock<Redactor> = LazyLock::new(Redactor::default);
+
+pub(crate) fn shared_data() -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     std::env::var_os("HYDRA_SHARED_DATA").map_or(default, PathBuf::from)
 }
 
-fn read(driver: Driver, bytes: &[u8], code: i32, chunk: usize) -> (Vec<EventKind>, Finished) {
+pub(crate) fn read(driver: Driver, bytes: &[u8], code: i32, chunk: usize) -> (Vec<EventKind>, Finished) {
     let mut parser = driver.parser(Path::new("/workspace"));
-    let redactor = Redactor::default();
+    let redactor: &Redactor = &REDACTOR;
     let mut splitter = LineSplitter::default();
     let mut events = Vec::new();
-    for piece in bytes.chunks(chunk) {
-        drivers::feed(&mut splitter, parser.as_mut(), &redactor, piece, &mut |event| events.push(event));
+    for piece in bytes.chunks(chunk.max(1)) {
+        drivers::feed(&mut splitter, parser.as_mut(), redactor, piece, &mut |event| events.push(event));
     }
-    drivers::feed_end(&mut splitter, parser.as_mut(), &redactor, &mut |event| events.push(event));
+    drivers::feed_end(&mut splitter, parser.as_mut(), redactor, &mut |event| events.push(event));
     let finished = parser.finish(code, "", &mut |event| events.push(event));
     (events, finished)
 }

@@ -4,6 +4,7 @@
 
 mod contracts;
 mod errors;
+mod fuzz;
 mod guard;
 mod leases;
 mod reads;

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod fixture;
+mod fuzz;
 mod mirror;
 mod pushing;
 mod trouble;
