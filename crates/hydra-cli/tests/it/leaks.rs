@@ -1,6 +1,9 @@
 //! No secret appears in any output, error or `Debug`, wherever it stands and whatever is wrong around it.
 
-use crate::harness::Sandbox;
+use crate::{
+    harness::Sandbox,
+    stage::{REPO, ROLES, Stage, secret as token},
+};
 use hydra_cli::{
     config::{self, Sources, environment::Environment},
     failure::Failure,
@@ -111,4 +114,79 @@ fn a_numeric_token_in_the_environment_is_no_number_and_is_not_printed() {
     assert_eq!(ran.code, 4, "{}", ran.all());
     assert!(ran.err.contains("environment (HYDRA_BUILDER_TOKEN) is a bare number"), "{}", ran.all());
     assert!(!ran.all().contains("123454321"));
+}
+
+/// Every file below a folder, as text.
+fn texts(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            texts(&path, found);
+        } else {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            found.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+}
+
+#[test]
+fn no_command_shows_a_secret_nor_leaves_one_in_a_file_or_at_github() {
+    let stage = Stage::new("extends = \"fix-round\"\n");
+    let issue = stage.issue.to_string();
+    let mut seen = Vec::new();
+    let mut run = |args: &[&str]| {
+        let ran = stage.sandbox.run(&[&["-vv"], args].concat());
+        seen.push((format!("hydra {args:?}"), ran.all()));
+        ran
+    };
+    run(&["poll", "--dry-run"]);
+    assert_eq!(run(&["poll"]).code, 0);
+    let job = run(&["status", "--json"]).json()["issues"][0]["jobs"][0]["job"].as_str().unwrap_or("none").to_owned();
+    let dev_run = ["dev-run", "build", "--repo", REPO, "--change", "add-word-limit"];
+    let commands: [&[&str]; 24] = [
+        &["status"],
+        &["explain", &issue],
+        &["explain", &issue, "--json"],
+        &["logs", &job],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["labels", "sync"],
+        &["pause", "--reason", "a look"],
+        &["resume"],
+        &["cancel", &issue],
+        &["stop", "--credential", "main"],
+        &["stop", "--credential", "git:builder", "--json"],
+        &["prune"],
+        &["config", "show"],
+        &["config", "show", "--json"],
+        &["config", "check"],
+        &["render", "docker-run", "--documented"],
+        &["render", "docker-run", "build"],
+        &["render", "iptables"],
+        &["change", "check", "nowhere"],
+        &["init"],
+        &dev_run,
+        &["supervise", "--nonsense"],
+        &["poll", "--json"],
+    ];
+    for args in commands {
+        run(args);
+    }
+    texts(&stage.sandbox.work("state"), &mut seen);
+    seen.push(("the issue".to_owned(), format!("{:?}", stage.github.issue(REPO, stage.issue))));
+    seen.push(("the pull requests".to_owned(), format!("{:?}", stage.github.pulls(REPO))));
+    assert!(seen.iter().any(|(what, _)| what.ends_with("audit.jsonl")), "the log was looked at");
+    assert!(seen.iter().any(|(_, text)| text.contains("hydra-record")), "what is at GitHub was looked at");
+    let secrets: Vec<String> = ROLES
+        .iter()
+        .map(|role| token(role))
+        .chain(["sk-ant-oat01-main-0000000000", "sk-ant-oat01-spare-000000000"].map(str::to_owned))
+        .chain(["7".repeat(64)])
+        .collect();
+    for (what, text) in &seen {
+        for secret in &secrets {
+            // The shapes are told apart by their ends.
+            assert!(!text.contains(&secret[..secret.len() - 4]), "{what} shows {secret}:\n{text}");
+        }
+    }
 }
