@@ -27,9 +27,9 @@ fn each_fault_is_named_with_its_file_and_what_to_do() {
         ("specs/greet/spec.md", deep.as_bytes(), "c/a/specs/greet/spec.md", "Requirement"),
         (
             "specs/greet/spec.md",
-            b"## ADDED Requirement\n### Requirement: x\n",
-            "c/a/specs/greet/spec.md",
-            "Requirements",
+            b"## ADDED Requirements\n### Requirement: x\n",
+            "c/a/specs/greet/spec.md:2: ",
+            "no scenario",
         ),
         ("hydra.json", b"{", "c/a/hydra.json:1: ", "it is not JSON"),
         ("hydra.json", b"[]", "c/a/hydra.json:1: ", "it must be an object"),
