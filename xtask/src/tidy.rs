@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+mod documents;
 mod edges;
 mod files;
 mod words;
@@ -33,6 +34,7 @@ pub(crate) fn findings(root: &Path) -> Vec<String> {
     let mut findings = edges::check(root);
     findings.extend(files::check(root, &sources));
     findings.extend(words::check(&sources));
+    findings.extend(documents::check(root, &sources));
     findings
 }
 
