@@ -17,7 +17,7 @@ use hydra_core::{
 };
 use octocrab::{OctoBody, Octocrab};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -144,27 +144,27 @@ impl Client {
     }
 
     /// One object.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<T, ForgeError> {
-        let (body, _) = self.conditional(url).await?;
+    pub(crate) async fn get<T: DeserializeOwned + Serialize>(&self, url: &Url) -> Result<T, ForgeError> {
+        let (body, _) = self.conditional(url, slim::<T>).await?;
         decode(&call(&Method::GET, url), &body)
     }
 
     /// All pages of a list; an error on one is an error of the whole.
-    pub(crate) async fn list<T: DeserializeOwned>(&self, url: &Url) -> Result<Vec<T>, ForgeError> {
-        self.pages(url, decode).await
+    pub(crate) async fn list<T: DeserializeOwned + Serialize>(&self, url: &Url) -> Result<Vec<T>, ForgeError> {
+        self.pages(url, |page: Vec<T>| page).await
     }
 
-    /// All pages of a list, each of which `items` takes from the page's body.
-    pub(crate) async fn pages<T>(
+    /// All pages of a list, each of which is a `P` that `items` are taken from.
+    pub(crate) async fn pages<P: DeserializeOwned + Serialize, T>(
         &self,
         url: &Url,
-        items: impl Fn(&str, &[u8]) -> Result<Vec<T>, ForgeError>,
+        items: impl Fn(P) -> Vec<T>,
     ) -> Result<Vec<T>, ForgeError> {
         let mut all = Vec::new();
         let mut here = url.clone();
         for _ in 0..self.config.max_pages {
-            let (body, next) = self.conditional(&here).await?;
-            all.extend(items(&call(&Method::GET, &here), &body)?);
+            let (body, next) = self.conditional(&here, slim::<P>).await?;
+            all.extend(items(decode(&call(&Method::GET, &here), &body)?));
             match next {
                 None => return Ok(all),
                 Some(next) => here = self.same_origin(&here, &next)?,
@@ -214,10 +214,10 @@ impl Client {
         self.write(Method::POST, &url, body).await
     }
 
-    async fn conditional(&self, url: &Url) -> Result<(Bytes, Option<String>), ForgeError> {
+    async fn conditional(&self, url: &Url, slim: Slim) -> Result<(Bytes, Option<String>), ForgeError> {
         let mut patience = Patience::new(&self.config);
         loop {
-            match self.conditional_once(url).await {
+            match self.conditional_once(url, slim).await {
                 Ok(found) => return Ok(found),
                 Err(e) if patience.wait(&e).await => {}
                 Err(e) => return Err(e),
@@ -225,7 +225,7 @@ impl Client {
         }
     }
 
-    async fn conditional_once(&self, url: &Url) -> Result<(Bytes, Option<String>), ForgeError> {
+    async fn conditional_once(&self, url: &Url, slim: Slim) -> Result<(Bytes, Option<String>), ForgeError> {
         let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(url.as_str());
         let etag = known.as_ref().and_then(|k| HeaderValue::from_str(&k.etag).ok());
         let headers: Vec<_> = etag.map(|etag| (header::IF_NONE_MATCH, etag)).into_iter().collect();
@@ -238,7 +238,8 @@ impl Client {
         }
         let next = next_link(&reply.headers);
         if let Some(etag) = reply.headers.get(header::ETAG).and_then(|v| v.to_str().ok()) {
-            let answer = Remembered { etag: etag.to_owned(), next: next.clone(), body: reply.body.clone() };
+            let body = slim(&reply.body).unwrap_or_else(|| reply.body.clone());
+            let answer = Remembered { etag: etag.to_owned(), next: next.clone(), body };
             self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(url.as_str(), answer);
         }
         Ok((reply.body, next))
@@ -398,6 +399,15 @@ pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
     url
 }
 
+/// What is remembered of an answer's body; `None` for the whole of it.
+type Slim = fn(&[u8]) -> Option<Bytes>;
+
+/// Only what is read of it: GitHub says of an issue in a list some ten times as much.
+fn slim<T: DeserializeOwned + Serialize>(body: &[u8]) -> Option<Bytes> {
+    let read: T = serde_json::from_slice(body).ok()?;
+    serde_json::to_vec(&read).ok().map(Bytes::from)
+}
+
 fn decode<T: DeserializeOwned>(call: &str, body: &[u8]) -> Result<T, ForgeError> {
     if body.trim_ascii_start().starts_with(b"<") {
         return Err(hinted(ForgeErrorKind::Transient, format!("{call}: HTML instead of JSON"), ERROR_PAGE));
@@ -421,4 +431,29 @@ fn root(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire;
+
+    #[test]
+    fn what_is_remembered_reads_as_the_whole_does() {
+        let body = br#"[
+            {"number":1,"state":"open","title":"a","labels":["plain",{"name":"b","color":"0","id":7}],"updated_at":"2026-11-24T03:00:00Z",
+             "url":"https://api.github.com/repos/acme/shop/issues/1","reactions":{"total_count":0},"user":{"login":"alice","id":1}},
+            {"number":2,"state":"open","title":"c","updated_at":"2026-11-24T03:00:00Z","pull_request":{"url":"x"}},
+            {"number":3,"state":"open","title":"d","updated_at":"2026-11-24T03:00:00Z","pull_request":null}
+        ]"#;
+        let slim = slim::<Vec<wire::Issue>>(body).unwrap();
+        assert!(slim.len() < body.len(), "{} of {} bytes", slim.len(), body.len());
+        let read = |body: &[u8]| -> Vec<wire::Issue> { serde_json::from_slice(body).unwrap() };
+        assert_eq!(format!("{:?}", read(&slim)), format!("{:?}", read(body)));
+        assert_eq!(read(&slim).iter().filter(|issue| issue.pull_request.is_some()).count(), 1);
+        let run = br#"{"total_count":1,"check_runs":[{"id":1,"name":"ci","status":"completed","conclusion":null,"app":null,"url":"u"}]}"#;
+        let read = |body: &[u8]| format!("{:?}", serde_json::from_slice::<wire::CheckRuns>(body).unwrap());
+        assert_eq!(read(&super::slim::<wire::CheckRuns>(run).unwrap()), read(run));
+        assert_eq!(super::slim::<Vec<wire::Issue>>(b"<html>"), None);
+    }
 }

@@ -82,7 +82,7 @@ impl GitHubConfig {
             write_gap: Duration::from_millis(if real { 1_000 } else { 0 }),
             max_pages: 500,
             max_body: 64 << 20,
-            cache_bytes: 32 << 20,
+            cache_bytes: 4 << 20,
             mergeable_retries: 5,
             mergeable_delay: Duration::from_millis(if real { 1_500 } else { 50 }),
             project: None,

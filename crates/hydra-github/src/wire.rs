@@ -1,7 +1,7 @@
 //! GitHub's answers as they come over the wire: only the fields that are read.
 
 use hydra_core::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 /// An error in a GraphQL answer.
 #[derive(Debug, Clone, Deserialize)]
@@ -137,12 +137,12 @@ pub(crate) struct PullNumberNode {
     pub(crate) head_repository: Option<FullName>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) login: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Label {
     pub(crate) name: String,
     #[serde(default)]
@@ -150,7 +150,7 @@ pub(crate) struct Label {
     pub(crate) description: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Repository {
     pub(crate) full_name: String,
     pub(crate) default_branch: String,
@@ -160,7 +160,7 @@ pub(crate) struct Repository {
     pub(crate) clone_url: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Issue {
     pub(crate) number: u64,
     pub(crate) state: String,
@@ -168,11 +168,21 @@ pub(crate) struct Issue {
     #[serde(default)]
     pub(crate) labels: Vec<IssueLabel>,
     pub(crate) updated_at: Timestamp,
-    pub(crate) pull_request: Option<serde::de::IgnoredAny>,
+    pub(crate) pull_request: Option<Something>,
+}
+
+/// Something is there, whatever it is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Something {}
+
+impl<'de> Deserialize<'de> for Something {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(from).map(|_| Self {})
+    }
 }
 
 /// GitHub's description allows a label of an issue to be a bare name.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum IssueLabel {
     Name(String),
@@ -186,7 +196,7 @@ impl IssueLabel {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PullEnd {
     #[serde(rename = "ref")]
     pub(crate) name: String,
@@ -194,12 +204,12 @@ pub(crate) struct PullEnd {
     pub(crate) repo: Option<PullRepo>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PullRepo {
     pub(crate) full_name: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pull {
     pub(crate) number: u64,
     pub(crate) node_id: String,
@@ -219,7 +229,7 @@ pub(crate) struct Pull {
     pub(crate) updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct IssueEvent {
     pub(crate) id: u64,
     pub(crate) event: String,
@@ -228,19 +238,19 @@ pub(crate) struct IssueEvent {
     pub(crate) label: Option<EventLabel>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct EventLabel {
     pub(crate) name: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Comment {
     pub(crate) id: u64,
     pub(crate) body: Option<String>,
     pub(crate) user: Option<User>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Review {
     pub(crate) id: u64,
     pub(crate) body: Option<String>,
@@ -248,7 +258,7 @@ pub(crate) struct Review {
     pub(crate) state: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Status {
     pub(crate) id: u64,
     pub(crate) context: String,
@@ -257,12 +267,12 @@ pub(crate) struct Status {
     pub(crate) creator: Option<User>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CheckRuns {
     pub(crate) check_runs: Vec<CheckRun>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CheckRun {
     pub(crate) id: u64,
     pub(crate) name: String,
@@ -273,35 +283,35 @@ pub(crate) struct CheckRun {
     pub(crate) app: Option<App>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct CheckOutput {
     pub(crate) title: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct App {
     pub(crate) slug: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PullFile {
     pub(crate) filename: String,
     pub(crate) patch: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Collaborator {
     pub(crate) permission: String,
     pub(crate) role_name: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct GitRef {
     #[serde(rename = "ref")]
     pub(crate) name: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct GitCommit {
     pub(crate) sha: String,
     #[serde(default)]

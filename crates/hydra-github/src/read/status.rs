@@ -73,11 +73,7 @@ impl Client {
         let mut query = vec![("filter", "latest"), ("per_page", "100")];
         query.extend(name.map(|n| ("check_name", n)));
         let url = self.url_with(&path, &query);
-        let decode = |call: &str, body: &[u8]| {
-            let page: Result<wire::CheckRuns, _> = serde_json::from_slice(body);
-            page.map(|p| p.check_runs).map_err(|e| crate::error::malformed(call, e))
-        };
-        let mut runs = self.pages(&url, decode).await?;
+        let mut runs = self.pages(&url, |page: wire::CheckRuns| page.check_runs).await?;
         runs.sort_by_key(|r| r.id);
         Ok(runs)
     }
