@@ -84,7 +84,8 @@ fn place(path: &Path, text: &str, shown: &Arc<NamedSource<String>>, range: Range
     }
 }
 
-/// The text with every value masked that looks like a secret or stands beside a key that sounds like one. Keeps every byte's place.
+/// The text with every value masked that looks like a secret or stands beside a key that sounds like one, and without control characters, which
+/// would act on a terminal. Keeps every byte's place.
 fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -98,5 +99,5 @@ fn mask(text: &str) -> String {
             out.push_str(&crate::output::mask::stars(line, false));
         }
     }
-    out
+    crate::output::mask::tame(&out)
 }

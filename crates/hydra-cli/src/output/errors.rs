@@ -1,6 +1,9 @@
 //! Standard error for people (what, where, what to do next) or, with `--json`, one JSON line for programs. The last scrub happens here.
 
-use super::{json::SCHEMA, mask::scrub};
+use super::{
+    json::SCHEMA,
+    mask::{scrub, tame},
+};
 use crate::{
     config::problem::Problem,
     failure::{Failure, Trouble},
@@ -21,8 +24,8 @@ pub fn text(failure: &Failure, color: bool) -> String {
     match failure {
         Failure::BrokenPipe => String::new(),
         Failure::Other(trouble) => {
-            let mut text = format!("{}: {}\n", paint("error", "31", color), scrub(&trouble.message));
-            text.push_str(&format!("  {}: {}\n", paint("help", "36", color), scrub(step(trouble))));
+            let mut text = format!("{}: {}\n", paint("error", "31", color), tame(&scrub(&trouble.message)));
+            text.push_str(&format!("  {}: {}\n", paint("help", "36", color), tame(&scrub(step(trouble)))));
             text
         }
         Failure::Configuration(problems) => {
@@ -45,7 +48,7 @@ fn step(trouble: &Trouble) -> &str {
 
 /// A problem: its sentence on one line that tools can read (`file:line: …`), the excerpt, the next step.
 fn problem_text(problem: &Problem, color: bool) -> String {
-    let mut text = format!("{}: {}\n", paint("error", "31", color), scrub(&problem.to_string()));
+    let mut text = format!("{}: {}\n", paint("error", "31", color), tame(&scrub(&problem.to_string())));
     if problem.place.as_ref().is_some_and(|place| place.excerpt.is_some()) {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
         let mut excerpt = String::new();
@@ -58,7 +61,7 @@ fn problem_text(problem: &Problem, color: bool) -> String {
         }
     }
     if let Some(help) = &problem.help {
-        text.push_str(&format!("  {}: {}\n", paint("help", "36", color), scrub(help)));
+        text.push_str(&format!("  {}: {}\n", paint("help", "36", color), tame(&scrub(help))));
     }
     text
 }

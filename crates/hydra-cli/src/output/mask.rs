@@ -60,6 +60,19 @@ pub fn stars(text: &str, all: bool) -> String {
     words(text, |word| if all || looks_secret(word) { "*".repeat(word.len()) } else { word.to_owned() })
 }
 
+/// Control characters of a text from outside do not act on a terminal. Keeps every byte's place.
+#[must_use]
+pub fn tame(text: &str) -> String {
+    let tame = |one: char| match one {
+        '\n' | '\t' | '\r' => one,
+        one if one.is_ascii_control() => '?',
+        // As many bytes as the others have.
+        one if one.is_control() => '\u{bf}',
+        one => one,
+    };
+    text.chars().map(tame).collect()
+}
+
 fn is_object_id(word: &str) -> bool {
     matches!(word.len(), 40 | 64) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -82,6 +95,14 @@ fn words(text: &str, replace: impl Fn(&str) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_tamed_in_their_place() {
+        let text = "a\u{1b}[31m\0\u{9b}2J é\tb\n";
+        let tamed = tame(text);
+        assert_eq!(tamed, "a?[31m?\u{bf}2J é\tb\n");
+        assert_eq!(tamed.len(), text.len());
+    }
 
     #[test]
     fn credentials_of_every_known_shape_are_masked_and_words_are_not() {

@@ -139,6 +139,13 @@ impl Reader<'_> {
         self.keys(map, at, &["name", "token", "priority", "kind"]);
         let name = match map.get("name") {
             Some(Value::String(name)) => match name.parse::<AccountName>() {
+                // A name is shown in comments, labels and logs.
+                Ok(name) if crate::output::mask::scrub(name.as_str()) != name.as_str() => {
+                    let help =
+                        "give the account a name of its own, such as main; the token stands beside it, in `token`";
+                    self.report(format!("{at}.name looks like a token"), Some(help.to_owned()));
+                    None
+                }
                 Ok(name) => Some(name),
                 Err(error) => {
                     self.report(format!("{at}.name: {}", error.why), None);
@@ -209,6 +216,10 @@ mod tests {
             (r#"{"claude_accounts":["s3cret"]}"#, "claude_accounts[0] must be an object"),
             (r#"{"claude_accounts":[{"token":"s3cret"}]}"#, "claude_accounts[0].name"),
             (r#"{"claude_accounts":[{"name":"a","token":7}]}"#, "claude_accounts[0].token"),
+            (
+                r#"{"claude_accounts":[{"name":"sk-ant-oat01-s3cret00","token":"t"}]}"#,
+                "claude_accounts[0].name looks like a token",
+            ),
             (
                 r#"{"claude_accounts":[{"name":"a","token":"s3cret","priority":"1"}]}"#,
                 "priority must be a whole number",

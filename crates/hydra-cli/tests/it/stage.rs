@@ -58,10 +58,16 @@ pub(crate) fn login(role: &str) -> String {
 impl Stage {
     /// Everything as it should be; the model plays this script (`extends = "happy"`, say).
     pub(crate) fn new(script: &str) -> Self {
+        let stage = Self::empty(script, SimConfig::default());
+        let issue = stage.open("Limit a slug to a number of words");
+        Self { issue, ..stage }
+    }
+    /// The same without an issue.
+    pub(crate) fn empty(script: &str, config: SimConfig) -> Self {
         let serving = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let script: Script = script.parse().unwrap();
         let (github, model) = serving.block_on(async {
-            let github = Sim::start(SimConfig::default()).await.unwrap();
+            let github = Sim::start(config).await.unwrap();
             (github, ModelSim::start(ModelConfig { script, ..ModelConfig::default() }).await.unwrap())
         });
         seed(&github);
@@ -69,8 +75,7 @@ impl Stage {
         stage.configure("");
         stage.credentials(|role| secret(role));
         stage.sandbox.secret("secrets/.env", format!("HYDRA_SIGNING_KEY={}\n", "7".repeat(64)));
-        let issue = stage.open("Limit a slug to a number of words");
-        Self { issue, ..stage }
+        stage
     }
     /// All goes well at once.
     pub(crate) fn happy() -> Self {
