@@ -8,8 +8,8 @@ const ENTRIES: usize = 60;
 /// Ended entries of one stage that count as nothing (outages, limits), at most. Their number in a row is what the wait grows by, and it
 /// has reached any cap long before.
 const NOTHINGS: usize = 12;
-/// Characters of a note whose stage has a newer entry: what still matters of it is its first words.
-const OLD_NOTE: usize = 80;
+/// Characters of a note whose stage has a newer entry: what people are shown of it.
+const OLD_NOTE: usize = 160;
 /// Characters of the last error.
 const LAST_ERROR: usize = 2_000;
 /// Characters of a phase's reason for people.
