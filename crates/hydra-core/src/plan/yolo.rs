@@ -2,7 +2,7 @@
 
 use super::{Action, Draft, Reason, judge};
 use crate::{
-    Stage, TokenRole,
+    SignedDuration, Stage, TokenRole,
     label::YOLO,
     ports::ForgeWrite,
     verdict::Outcome,
@@ -16,7 +16,12 @@ pub(super) fn merge(draft: &mut Draft<'_>) {
         return;
     }
     match may(draft, &label) {
-        Err(why) => draft.because(Reason::NoYolo { why }),
+        Err(No { why, look_again }) => {
+            draft.because(Reason::NoYolo { why });
+            if look_again {
+                draft.wake_at(draft.world.now.saturating_add(RERUN).unwrap_or(draft.world.now));
+            }
+        }
         Ok(None) => {
             draft.because(Reason::MergeUnknown);
             draft.wake_at(super::door::soon(draft.world.now));
@@ -25,21 +30,37 @@ pub(super) fn merge(draft: &mut Draft<'_>) {
     }
 }
 
-fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, String> {
+/// How long after a red check of somebody else it is looked at again: no listing shows that one became green.
+const RERUN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why nothing is merged.
+struct No {
+    why: String,
+    /// It may end by what no listing shows.
+    look_again: bool,
+}
+
+impl<S: Into<String>> From<S> for No {
+    fn from(why: S) -> Self {
+        Self { why: why.into(), look_again: false }
+    }
+}
+
+fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, No> {
     let policy = &draft.world.policy;
     if policy.single_identity {
-        return Err("it is off with `identities = \"single\"`".to_owned());
+        return Err("it is off with `identities = \"single\"`".into());
     }
     let event =
         super::door::newest_set(&draft.seen.issue.label_events, label).ok_or("GitHub does not show who set it")?;
     if !policy.yolo_allowed.contains(&event.actor) {
-        return Err(format!("{} set it, who is not in pipeline.yolo_allowed", event.actor));
+        return Err(format!("{} set it, who is not in pipeline.yolo_allowed", event.actor).into());
     }
     let record = draft.record.as_ref().ok_or("there is no record")?;
     let head = record.head.as_ref().ok_or("there is no head")?;
     let pull = draft.own_pull().filter(|pull| pull.state == PullState::Open).ok_or("there is no open pull request")?;
     if pull.head != *head {
-        return Err(format!("the pull request's head is {}, and {head} was judged", pull.head));
+        return Err(format!("the pull request's head is {}, and {head} was judged", pull.head).into());
     }
     let mut stages = vec![Stage::CodeReview, Stage::SecurityReview];
     if record.round > 0 {
@@ -48,7 +69,7 @@ fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, String> {
     for stage in stages {
         let passed = judge::posted(draft, stage).is_some_and(|seen| seen.envelope.outcome == Outcome::Pass);
         if !passed {
-            return Err(format!("there is no signed {stage} for the head {head}"));
+            return Err(format!("there is no signed {stage} for the head {head}").into());
         }
     }
     if pull.draft {
@@ -59,13 +80,14 @@ fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, String> {
         return match status.state {
             StatusState::Pending => Ok(None),
             StatusState::Success | StatusState::Failure | StatusState::Error => {
-                Err(format!("the check {} on the head is not green: {}", status.context, status.description))
+                let why = format!("the check {} on the head is not green: {}", status.context, status.description);
+                Err(No { why, look_again: true })
             }
         };
     }
     match pull.mergeable {
         Mergeable::Unknown => Ok(None),
-        Mergeable::Conflicting => Err("the pull request conflicts with its base".to_owned()),
+        Mergeable::Conflicting => Err("the pull request conflicts with its base".into()),
         Mergeable::Clean => {
             Ok(Some(ForgeWrite::Merge { repo: draft.seen.key.repo.clone(), number: pull.number, head: head.clone() }))
         }

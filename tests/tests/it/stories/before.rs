@@ -128,10 +128,11 @@ fn documented_env_never_read() {
 
 #[tokio::test]
 async fn read_only_and_the_egress_rules_silently_absent_in_one_of_three_modes() {
-    let seen: Arc<Mutex<Vec<(Stage, bool, FenceMode)>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<(Stage, bool, FenceMode, String)>>> = Arc::default();
     let noted = Arc::clone(&seen);
     let setup = played(move |spec| {
-        noted.lock().unwrap().push((spec.key.stage, spec.net_admin, input(spec).fence));
+        let line = hydra_runtime::docker::command_line("story", spec, 4).unwrap().join(" ");
+        noted.lock().unwrap().push((spec.key.stage, spec.net_admin, input(spec).fence, line));
         match (spec.key.stage, spec.key.round) {
             (Stage::CodeReview, 0) => judges(spec, &blocks("It is off by one.")),
             _ => well(spec),
@@ -144,9 +145,10 @@ async fn read_only_and_the_egress_rules_silently_absent_in_one_of_three_modes() 
     story.run(&mut story.engine("1")).await;
     assert!(story.has("done"), "{}", story.headline());
     let seen = seen.lock().unwrap().clone();
-    let stages: BTreeSet<Stage> = seen.iter().map(|(stage, _, _)| *stage).collect();
+    let stages: BTreeSet<Stage> = seen.iter().map(|(stage, ..)| *stage).collect();
     assert_eq!(stages.len(), 6, "build, quality, both reviews, fix and apply: {stages:?}");
-    for (stage, net_admin, fence) in seen {
+    for (stage, net_admin, fence, line) in seen {
+        holds(&line, &["--read-only", "--cap-drop ALL", "no-new-privileges"]);
         let fenced = fence == FenceMode::InContainer && net_admin;
         assert_eq!(fenced, stage.has_agent(), "{stage}: every agent fences itself; quality has no network at all");
     }

@@ -245,7 +245,7 @@ mod yolo {
     }
 
     #[tokio::test]
-    async fn what_conflicts_or_is_red_by_somebody_elses_check_is_not_merged() {
+    async fn what_conflicts_with_its_base_is_not_merged() {
         let story = allowed().begin().await;
         let mut engine = story.engine("1");
         story.run(&mut engine).await;
@@ -255,5 +255,33 @@ mod yolo {
         let ended = story.run(&mut engine).await;
         holds(&story.reasons(&ended), &["`yolo` does not merge: the pull request conflicts with its base"]);
         assert!(story.pull().1.merged_at.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_red_by_somebody_elses_check_is_not_merged_before_it_is_green() {
+        use hydra_core::view::StatusState;
+        let story = allowed().begin().await;
+        let mut engine = story.engine("1");
+        story.run(&mut engine).await;
+        let github = hydra_github::GitHub::new(story.github_config()).unwrap();
+        let head = story.branch().unwrap();
+        let says = |state, description: &str| hydra_core::ports::ForgeWrite::Status {
+            repo: REPO.parse().unwrap(),
+            commit: head.parse().unwrap(),
+            context: "ci/windows".into(),
+            state,
+            description: description.into(),
+            url: None,
+        };
+        github.apply(TokenRole::Orchestrator, &says(StatusState::Failure, "3 failed")).await.unwrap();
+        story.label("yolo");
+        let ended = story.run(&mut engine).await;
+        let why = "`yolo` does not merge: the check ci/windows on the head is not green: 3 failed";
+        holds(&story.reasons(&ended), &[why]);
+        assert!(story.pull().1.merged_at.is_none());
+        github.apply(TokenRole::Orchestrator, &says(StatusState::Success, "all well")).await.unwrap();
+        story.skip(Duration::from_secs(600));
+        story.run(&mut engine).await;
+        assert!(story.pull().1.merged_at.is_some(), "{}", story.headline());
     }
 }
