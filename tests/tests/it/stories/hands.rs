@@ -11,7 +11,7 @@ use hydra_sim::github::{Issue, Pull, Review};
 use std::{collections::BTreeMap, time::Duration};
 
 /// A story that takes longer than this has gone wrong.
-const LONGEST: Duration = Duration::from_secs(40);
+const LONGEST: Duration = Duration::from_secs(150);
 
 impl Story {
     /// Runs an engine until everything rests.

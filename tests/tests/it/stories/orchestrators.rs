@@ -101,7 +101,7 @@ async fn killed(at: u64) -> (Found, u64) {
     let story = played(play).begin().await;
     let death = Arc::new(Death { at, seen: AtomicU64::new(0) });
     let mut engine = story.engine("gone").hooked_by(death.clone());
-    engine.run_until_rest(tokio::time::sleep(Duration::from_secs(60))).await;
+    engine.run_until_rest(tokio::time::sleep(Duration::from_secs(150))).await;
     assert_eq!(engine.is_dead(), at > 0 && death.seen.load(Ordering::Relaxed) >= at);
     let mut next = story.engine("next");
     story.run(&mut next).await;
