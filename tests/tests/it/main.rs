@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
 mod container;
+mod documents;
 mod fence;
 mod images;
 mod stories;
