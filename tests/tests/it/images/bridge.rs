@@ -1,28 +1,15 @@
 //! How containers reach what listens on this machine's loopback: a Docker network, and a relay on the bridge's own address.
 
 use super::{docker, docker_output};
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::net::{IpAddr, SocketAddr};
 use tokio::{io::copy_bidirectional, net::TcpListener, net::TcpStream, task::JoinSet};
 
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// A network of the test's own; it goes with this value.
+/// A Docker network.
 pub(crate) struct Bridge {
     pub(crate) name: String,
-    own: bool,
 }
 
 impl Bridge {
-    /// A new one.
-    pub(crate) fn new() -> Self {
-        let name = format!("hydra-test-bridge-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
-        docker(&["network", "create", &name]);
-        Self { name, own: true }
-    }
-
     /// The one that the documented command line names; it stays, as others may be using it.
     pub(crate) fn documented() -> Self {
         let name = "hydra-net".to_owned();
@@ -30,21 +17,13 @@ impl Bridge {
             // Another test may have been quicker.
             docker_output(&["network", "create", &name]);
         }
-        Self { name, own: false }
+        Self { name }
     }
 
     /// This machine's address on it.
     pub(crate) fn gateway(&self) -> IpAddr {
         let format = "{{(index .IPAM.Config 0).Gateway}}";
         docker(&["network", "inspect", "--format", format, &self.name]).parse().expect("an address")
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        if self.own {
-            docker_output(&["network", "rm", &self.name]);
-        }
     }
 }
 
