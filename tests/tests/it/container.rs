@@ -120,7 +120,7 @@ impl Literal {
                 .collect()
         };
         let before = running();
-        let line = Command::new("sh")
+        let mut line = Command::new("sh")
             .args(["-c", &literal::line()])
             .current_dir(team)
             .env("REPO_URL", format!("http://{}/acme/line.git", silent.local_addr().unwrap()))
@@ -137,6 +137,8 @@ impl Literal {
             }
             thread::sleep(Duration::from_millis(50));
         }
+        drop(line.kill());
+        drop(line.wait());
         panic!("the documented line started no container");
     }
 }

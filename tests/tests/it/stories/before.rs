@@ -128,7 +128,7 @@ fn documented_env_never_read() {
 
 #[tokio::test]
 async fn read_only_and_the_egress_rules_silently_absent_in_one_of_three_modes() {
-    let seen: Arc<Mutex<Vec<(Stage, bool, FenceMode, String)>>> = Arc::default();
+    let seen = Arc::new(Mutex::new(Vec::<(Stage, bool, FenceMode, String)>::new()));
     let noted = Arc::clone(&seen);
     let setup = played(move |spec| {
         let line = hydra_runtime::docker::command_line("story", spec, 4).unwrap().join(" ");

@@ -95,6 +95,9 @@ impl Clock for StoryClock {
 
 type Change = Box<dyn Fn(&mut EngineConfig) + Send + Sync>;
 
+/// Plays jobs.
+type Player = Box<dyn Fn(&JobSpec) -> Play + Send + Sync>;
+
 /// What a story begins with.
 pub(crate) struct Setup {
     script: Script,
@@ -103,7 +106,7 @@ pub(crate) struct Setup {
     by: &'static str,
     labelled: bool,
     change: Change,
-    fake: Option<Box<dyn Fn(&JobSpec) -> Play + Send + Sync>>,
+    fake: Option<Player>,
     accounts: Vec<(&'static str, &'static str)>,
     one_login: bool,
 }
