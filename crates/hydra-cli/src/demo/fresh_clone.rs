@@ -1,8 +1,4 @@
 //! The proof at the end: the pull request's head is cloned afresh over HTTP by the real git, and its own tests run.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the demo starts git and the cloned repository's tests, and waits for them"
-)]
 
 use super::stage_set::StageSet;
 use crate::{exit::Exit, failure::Failure};
