@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 mod documents;
 mod edges;
 mod files;
+mod licences;
 mod words;
 
 /// One file of the checkout.
@@ -35,6 +36,7 @@ pub(crate) fn findings(root: &Path) -> Vec<String> {
     findings.extend(files::check(root, &sources));
     findings.extend(words::check(&sources));
     findings.extend(documents::check(root, &sources));
+    findings.extend(licences::check(root));
     findings
 }
 
