@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hydra-sim",
         ],
     ),
+    ("hydra-example-embed", &["hydra-core"]),
     ("xtask", &[]),
 ];
 
