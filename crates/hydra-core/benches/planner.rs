@@ -1,4 +1,5 @@
 //! How fast the planner decides, and that its time grows with the number of issues and no faster.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run ends with its cause")]
 
 #[path = "../tests/it/world.rs"]
 #[expect(dead_code, reason = "the golden scripts use more of it than the bench")]

@@ -147,7 +147,7 @@ fn a_kept_stage_can_be_looked_at_with_every_other_tool_until_ctrl_c() {
         sandbox.command(&["demo", "--json", "--keep", "--scenario", "happy"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
-    while !text.ends_with("}\n") || !text.lines().last().is_some_and(|line| line == "}") {
+    while !text.ends_with("}\n") || text.lines().last().is_none_or(|line| line != "}") {
         assert!(out.read_line(&mut text).unwrap() > 0, "it ended early: {text}");
     }
     let serving = serde_json::from_str::<Value>(&text).unwrap()["serving"].clone();

@@ -16,7 +16,7 @@ fn checkout(sandbox: &Sandbox) {
 
 fn as_cron(sandbox: &Sandbox, script: &str, args: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(format!("\"$0\" \"$@\"")).arg(sandbox.work(script)).args(args);
+    command.arg("-c").arg("\"$0\" \"$@\"").arg(sandbox.work(script)).args(args);
     let output = command
         .current_dir("/")
         .env_clear()

@@ -73,7 +73,7 @@ impl Stage {
         seed(&github);
         let stage = Self { issue: 0, github, model, sandbox: Sandbox::new(), _serving: serving };
         stage.configure("");
-        stage.credentials(|role| secret(role));
+        stage.credentials(secret);
         stage.sandbox.secret("secrets/.env", format!("HYDRA_SIGNING_KEY={}\n", "7".repeat(64)));
         stage
     }

@@ -102,6 +102,7 @@ mod tests {
     fn only_old_notes_of_jobs_that_are_gone_are_left_over() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the files of this test are as old as the machine's clock says")]
         let old = SystemTime::now() - Duration::from_secs(2 * 3600);
         let put = |name: &str, at: Option<SystemTime>| {
             let file = fs::File::create(dir.path().join(name)).unwrap();

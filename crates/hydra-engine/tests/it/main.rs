@@ -1,6 +1,7 @@
 //! The engine against fakes of every port, under virtual time: each test is a story.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test says how much it tried")]
 
 mod end;
 mod faults;

@@ -11,7 +11,7 @@ async fn parts_of_a_job_that_is_gone_are_named_and_then_taken_away() {
     let mut engine = world.engine("one");
     let would = engine.prune(true).await.unwrap();
     assert_eq!(would.jobs.iter().map(|pruned| &pruned.job).collect::<Vec<_>>(), [&job]);
-    assert_eq!(world.runtime.remains().await.unwrap(), [job.clone()], "a dry run removes nothing");
+    assert_eq!(world.runtime.remains().await.unwrap(), std::slice::from_ref(&job), "a dry run removes nothing");
     let done = engine.prune(false).await.unwrap();
     assert_eq!((done.jobs.len(), done.failures.len()), (1, 0));
     assert!(done.jobs[0].why.contains("parts of it are left"), "{:?}", done.jobs);

@@ -6,7 +6,7 @@ use crate::stage::{REPO, Stage};
 use hydra_sim::github::{Record, Traffic};
 use insta::assert_snapshot;
 use std::{
-    io::{BufRead, BufReader, Read as _, Write as _},
+    io::{BufRead, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     sync::Arc,
 };

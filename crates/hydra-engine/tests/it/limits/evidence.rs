@@ -133,8 +133,7 @@ async fn a_verdict_counts_only_signed_for_this_head_and_by_the_one_who_may() {
         let mut engine = world.engine("1");
         for _ in 0..200 {
             engine.cycle().await;
-            let mut state = world.state.lock().unwrap();
-            if let Some(pull) = state.pulls.values_mut().next() {
+            if let Some(pull) = world.state.lock().unwrap().pulls.values_mut().next() {
                 let forged = reviews.iter().cloned().map(|mut review| {
                     forge(&mut review);
                     review
@@ -142,7 +141,6 @@ async fn a_verdict_counts_only_signed_for_this_head_and_by_the_one_who_may() {
                 pull.reviews.extend(forged);
                 break;
             }
-            drop(state);
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
         }
         world.run(&mut engine).await;
