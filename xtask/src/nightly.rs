@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// The tests with everything required, many seeds and every kill point, then the benches.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    // Tests read it: more seeds, every effect with the real binary, every target's every hunk.
+    // Tests read it: more seeds, every effect with the real binary, every target with a hunk left out.
     let all = crate::available::Need::ALL.map(crate::available::Need::name).join(",");
     let status = std::process::Command::new(env!("CARGO"))
         .args(["xtask", "test", "--require", &all])

@@ -16,7 +16,7 @@ use hunks::lines;
 use hydra_core::{Stage, TokenRole, record::StageResult, verdict::Outcome};
 use moves::without;
 use package::{Package, Tree};
-use stage::Target;
+use stage::{Target, Toolchain};
 use std::collections::BTreeSet;
 
 /// Where two trees differ: in each file the first line that does.
@@ -80,10 +80,28 @@ fn is_ready(target: &Target, package: &Package) {
 /// The release is built at once.
 async fn becomes_the_next_release(name: &str) {
     let package = Package::named(name);
-    let target = Target::of(&package, &package.to).await;
+    let target = Target::of(&package, &package.to, None).await;
     target.run().await;
-    assert_eq!(target.stages(), ["build: pass", "quality: pass", "code-review: pass", "security-review: pass"]);
-    is_ready(&target, &package);
+    is_ready_at_once(&target, &package);
+}
+
+fn is_ready_at_once(target: &Target, package: &Package) {
+    let stages = ["build: pass", "quality: pass", "code-review: pass", "security-review: pass"];
+    assert_eq!(target.stages(), stages, "{}", target.told());
+    is_ready(target, package);
+    // Nothing that the CLI was asked to do failed, the tests in the builder's own container among it.
+    for (path, log) in target.logs() {
+        assert_eq!(failed_calls(&log), [""; 0], "{path}");
+    }
+}
+
+/// Events of a stream that tell of a tool's failure.
+fn failed_calls(log: &str) -> Vec<String> {
+    let events = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    events
+        .filter(|event| event["event"] == "tool_result" && event["ok"] == false)
+        .map(|event| event.to_string())
+        .collect()
 }
 
 /// One hunk is missing first: the package's own tests see it, and what was red is mended.
@@ -91,13 +109,14 @@ async fn misses_a_hunk(name: &str) {
     let package = Package::named(name);
     let (file, hunk) = &package.leave_out;
     let short = without(&package.from, &package.to, file, *hunk);
-    let target = Target::of(&package, &short).await;
+    let target = Target::of(&package, &short, None).await;
     target.run().await;
     let stages = target.stages();
     assert_eq!(stages[..2], ["build: pass", "quality: fail"], "{}", target.told());
     let red = target.record().stages[1].clone();
     assert_eq!(red.result, StageResult::Fail);
     holds(&red.note, &["quality is red: test (`", "exited with 1"]);
+    assert!(target.logs().values().any(|log| !failed_calls(log).is_empty()), "the builder saw its tests fail too");
     // The red head is the release without that hunk, and says so.
     let parent = target.github.git(&target.repo, &["rev-parse", &format!("{}^", target.branch)]).expect("a commit");
     assert_eq!(differences(&target.tree(parent.trim()), &package.repository(&short)), [""; 0]);
@@ -144,6 +163,19 @@ targets! {
 #[ignore = "needs docker, images, targets, shared data"]
 async fn one_hunk_left_out_turns_quality_red() {
     misses_a_hunk("cachetools").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs docker, images, targets, shared data"]
+async fn builder_and_quality_work_in_the_toolchain_image_that_the_repository_names() {
+    let mut package = Package::named("xmltodict");
+    let image = Toolchain::with("team-python");
+    // No other image has this program.
+    package.test = format!("team-python {}", package.test);
+    package.toolchain = Some(image.name.clone());
+    let target = Target::of(&package, &package.to, Some(&image)).await;
+    target.run().await;
+    is_ready_at_once(&target, &package);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// How its tests are run.
     pub(crate) test: String,
+    /// The toolchain image that its `.hydra.toml` names.
+    pub(crate) toolchain: Option<String>,
     /// The change folder's name.
     pub(crate) change: String,
     /// The versions, for people.
@@ -43,6 +45,7 @@ impl Package {
         Self {
             name: name.to_owned(),
             test: text(&row["test"]),
+            toolchain: None,
             versions: (text(&row["from"]["version"]), text(&row["to"]["version"])),
             leave_out: (text(&row["leave_out"]["file"]), hunk.expect("a number")),
             from: tree(&cache.join("from")),
@@ -55,9 +58,16 @@ impl Package {
     /// A release as a target repository: with what its team says of it, and the change.
     pub(crate) fn repository(&self, release: &Tree) -> Tree {
         let mut files = release.clone();
-        let commands =
-            format!("# Hydra reads this file from the base commit only.\n[commands]\ntest = {:?}\n", self.test);
-        files.insert(".hydra.toml".to_owned(), commands.into_bytes());
+        // Without a network there is no route to anywhere; the file's first line names its columns.
+        let lint = "test \"$(wc -l </proc/net/route)\" -le 1";
+        let mut team = format!(
+            "# Hydra reads this file from the base commit only.\n[commands]\nlint = {lint:?}\ntest = {:?}\n",
+            self.test
+        );
+        if let Some(name) = &self.toolchain {
+            team.push_str(&format!("\n[toolchain]\nimage = {name:?}\n"));
+        }
+        files.insert(".hydra.toml".to_owned(), team.into_bytes());
         let folder = format!("openspec/changes/{}", self.change);
         files.extend(self.folder.iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes.clone())));
         files

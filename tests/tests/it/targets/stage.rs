@@ -39,6 +39,34 @@ use std::{
 const LONGEST: Duration = Duration::from_secs(240);
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// An image of the team's own, built on the builder's as the documents say; it goes with this value.
+pub(crate) struct Toolchain {
+    pub(crate) name: String,
+    id: String,
+}
+
+impl Toolchain {
+    /// The builder's image with one more program. Never asks a registry for anything.
+    pub(crate) fn with(program: &str) -> Self {
+        let name = format!("hydra-test-toolchain-{}", std::process::id());
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(program);
+        fs::write(&file, "#!/bin/sh\nexec \"$@\"\n").expect("a file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let container = docker(&["create", "--pull", "never", &Target::pin("hydra-builder")]);
+        docker(&["cp", &file.display().to_string(), &format!("{container}:/usr/local/bin/{program}")]);
+        let id = docker(&["commit", &container, &name]);
+        docker(&["rm", &container]);
+        Self { name, id }
+    }
+}
+
+impl Drop for Toolchain {
+    fn drop(&mut self) {
+        docker_output(&["image", "rm", "--force", &self.name]);
+    }
+}
+
 /// A run of the pipeline on one package.
 pub(crate) struct Target {
     pub(crate) github: Sim,
@@ -52,7 +80,7 @@ pub(crate) struct Target {
 
 impl Target {
     /// A repository of the package's first release with a labelled issue, and a builder that goes to `built`.
-    pub(crate) async fn of(package: &Package, built: &Tree) -> Self {
+    pub(crate) async fn of(package: &Package, built: &Tree, toolchain: Option<&Toolchain>) -> Self {
         // The names of containers come from repository and issue: others may be playing on this engine too.
         let unique = format!("{}-{}-{}", package.name, std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let (repo, instance) = (format!("{ORG}/{unique}"), format!("target-{unique}"));
@@ -68,15 +96,15 @@ impl Target {
         let branch = format!("hydra/{}", package.change);
         let team = tempfile::tempdir().expect("a folder");
         let target = Self { github, model, repo, branch, team, issue, instance };
-        target.write_team();
+        target.write_team(toolchain);
         target
     }
 
     /// What `hydra init` would have been filled in with.
-    fn write_team(&self) {
+    fn write_team(&self, toolchain: Option<&Toolchain>) {
         let at = |name: &str| self.team.path().join(name);
         let lock = root().canonicalize().expect("a checkout").join("target/images.lock.json");
-        let toml = format!(
+        let mut toml = format!(
             r#"instance = {instance:?}
 
 [github]
@@ -116,6 +144,9 @@ applier = []
             model = self.model.url(),
             endpoint = self.model.address(),
         );
+        if let Some(image) = toolchain {
+            toml.push_str(&format!("\n[runtime.toolchains]\n{:?} = {:?}\n", image.name, image.id));
+        }
         fs::write(at("hydra.toml"), toml).expect("a file");
         let tokens: BTreeMap<String, String> =
             TokenRole::ALL.iter().map(|role| (role.to_string(), token(*role))).collect();
