@@ -304,6 +304,7 @@ pub(crate) fn bounds(
     let stall = on(config.stall_timeout).filter(|_| stage.has_agent());
     crate::watch::Bounds {
         started_at,
+        heard_from: started_at,
         deadline: std::time::Duration::from_secs(u64::from(limits.minutes) * 60) + config.deadline_grace,
         stall,
         first_sign: on(config.first_sign_timeout),

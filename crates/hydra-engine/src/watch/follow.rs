@@ -8,7 +8,7 @@ use crate::{
 };
 use futures_util::StreamExt as _;
 use hydra_core::{
-    JobId,
+    JobId, Timestamp,
     ports::{AuditEntry, LogLine, RuntimeError},
 };
 use std::{io::Write as _, sync::Arc, time::Duration};
@@ -16,19 +16,46 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 /// How long to wait before the log of a job is asked for again after it could not be followed.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// How long to wait, at most, before an engine that refused to stop a job is asked again.
+const STOP_AGAIN: Duration = Duration::from_secs(60);
+
+/// How far the stopping of a job is.
+#[derive(Default)]
+struct Stopping {
+    /// The reason is kept and told.
+    told: bool,
+    /// The engine did not do it: so long to wait, and until then.
+    refused: Option<(Duration, Timestamp)>,
+    done: bool,
+}
+
+impl Stopping {
+    /// When to ask again, at the earliest. A clock that was set back does not hold it up.
+    fn again(&self, now: Timestamp) -> Option<Timestamp> {
+        let (wait, again) = self.refused?;
+        let left = Duration::try_from(again.duration_since(now)).unwrap_or_default();
+        (!left.is_zero() && left <= wait).then_some(again)
+    }
+    fn refuse(&mut self, now: Timestamp) {
+        let wait = self.refused.map_or(AGAIN, |(wait, _)| (wait * 2).min(STOP_AGAIN));
+        self.refused = Some((wait, now.checked_add(wait).unwrap_or(Timestamp::MAX)));
+    }
+}
+
 /// Follows the job to its end, then wakes the loop.
 pub(super) async fn follow(shared: Arc<Shared>, job: JobId, watched: Watched) -> JobId {
-    let mut stopped = false;
+    let mut stopping = Stopping::default();
     // A broken stream is followed anew from the first line as long as the job's time is not up; the tally begins anew with it.
     loop {
-        match lines(&shared, &job, &watched, &mut stopped).await {
+        match lines(&shared, &job, &watched, &mut stopping).await {
             Ok(()) => break,
             Err(error) => {
                 tracing::warn!(%job, %error, "its log cannot be followed");
                 if error.kind == hydra_core::ports::RuntimeErrorKind::NotFound {
                     break;
                 }
-                check(&shared, &job, &watched, &Tally::default(), &mut stopped).await;
+                let deaf = Watched { bounds: watched.bounds.unheard(), ..watched.clone() };
+                check(&shared, &job, &deaf, &Tally::default(), &mut stopping).await;
                 shared.ports.clock.sleep(AGAIN).await;
             }
         }
@@ -37,26 +64,31 @@ pub(super) async fn follow(shared: Arc<Shared>, job: JobId, watched: Watched) ->
     job
 }
 
-async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopped: &mut bool) -> Result<(), RuntimeError> {
+async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopping: &mut Stopping) -> Result<(), RuntimeError> {
     let mut stream = shared.ports.runtime.follow(job).await?;
     let mut tally = Tally::default();
     tally.progress.account.clone_from(&watched.account);
     let mut log = Log::begin(shared, job);
+    let mut watched = watched.clone();
+    watched.bounds.heard_from = shared.ports.clock.now();
     loop {
         let now = shared.ports.clock.now();
         let due = next_check(&watched.bounds, &tally.progress);
         // Once it was stopped only its end matters.
-        let rest = if *stopped { Duration::from_secs(3600) } else { wait(now, due) };
+        let rest = match stopping.again(now) {
+            _ if stopping.done => Duration::from_secs(3600),
+            None => wait(now, due),
+            Some(again) => wait(now, again),
+        };
         tokio::select! {
+            biased;
             line = stream.next() => match line {
                 None => return Ok(()),
-                Some(line) => take(shared, job, watched, &mut tally, &mut log, &line?),
+                Some(line) => take(shared, job, &watched, &mut tally, &mut log, &line?),
             },
             () = shared.ports.clock.sleep(rest) => {}
         }
-        if !*stopped {
-            check(shared, job, watched, &tally, stopped).await;
-        }
+        check(shared, job, &watched, &tally, stopping).await;
     }
 }
 
@@ -79,18 +111,37 @@ fn take(shared: &Shared, job: &JobId, watched: &Watched, tally: &mut Tally, log:
 }
 
 /// Stops the job if it must be stopped: the reason is kept first.
-async fn check(shared: &Shared, job: &JobId, watched: &Watched, tally: &Tally, stopped: &mut bool) {
+async fn check(shared: &Shared, job: &JobId, watched: &Watched, tally: &Tally, stopping: &mut Stopping) {
     let now = shared.ports.clock.now();
+    if stopping.done || stopping.again(now).is_some() {
+        return;
+    }
     let over = shared.ledger.over(&watched.key.issue, &shared.config.policy, now);
     let Some(note) = judge(now, &watched.bounds, &tally.progress, over) else { return };
-    match stop(shared, job, &note).await {
-        Ok(()) => *stopped = true,
-        Err(why) => tracing::error!(%job, why, "it must be stopped and cannot be"),
+    match stop_once(shared, job, &note, stopping).await {
+        Ok(()) => stopping.done = true,
+        Err(why) => {
+            tracing::error!(%job, why, "it must be stopped and cannot be");
+            stopping.refuse(shared.ports.clock.now());
+        }
     }
+}
+
+/// Asks the engine; the reason is kept and told the first time.
+async fn stop_once(shared: &Shared, job: &JobId, note: &StopNote, stopping: &mut Stopping) -> Result<(), String> {
+    if !stopping.told {
+        tell(shared, job, note)?;
+        stopping.told = true;
+    }
+    shared.ports.runtime.stop(job, shared.config.stop_grace).await.map_err(|error| error.to_string())
 }
 
 /// Keeps the reason, tells the audit log, stops the job.
 pub(crate) async fn stop(shared: &Shared, job: &JobId, note: &StopNote) -> Result<(), String> {
+    stop_once(shared, job, note, &mut Stopping::default()).await
+}
+
+fn tell(shared: &Shared, job: &JobId, note: &StopNote) -> Result<(), String> {
     stops::keep(&shared.state, job, note).map_err(|error| error.to_string())?;
     let entry = AuditEntry {
         ts: note.at,
@@ -103,10 +154,10 @@ pub(crate) async fn stop(shared: &Shared, job: &JobId, note: &StopNote) -> Resul
     if let Err(error) = shared.ports.audit.append(&entry) {
         tracing::error!(%job, %error, "the stop is not in the audit log");
     }
-    shared.ports.runtime.stop(job, shared.config.stop_grace).await.map_err(|error| error.to_string())
+    Ok(())
 }
 
-fn wait(now: hydra_core::Timestamp, due: hydra_core::Timestamp) -> Duration {
+fn wait(now: Timestamp, due: Timestamp) -> Duration {
     Duration::try_from(due.duration_since(now)).unwrap_or_default().max(Duration::from_millis(10))
 }
 

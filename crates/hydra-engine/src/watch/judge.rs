@@ -17,12 +17,25 @@ pub struct Bounds {
     pub started_at: Timestamp,
     /// When it is stopped from outside: its stage's time-out and the grace for its own deadline.
     pub deadline: Duration,
+    /// Since when its lines are heard, where that is later: what was said before is read then, and nobody heard a silence.
+    pub heard_from: Timestamp,
     /// No event for so long; `None`: never.
     pub stall: Option<Duration>,
     /// No first event for so long; `None`: never.
     pub first_sign: Option<Duration>,
     /// Model turns; `None`: not limited (quality).
     pub turns: Option<u32>,
+}
+
+impl Bounds {
+    /// The same while nobody hears it: its silence means nothing.
+    #[must_use]
+    pub fn unheard(self) -> Self {
+        Self { stall: None, first_sign: None, ..self }
+    }
+    fn heard(&self) -> Timestamp {
+        self.heard_from.max(self.started_at)
+    }
 }
 
 /// Decides. `over` is the budget that is spent, if one is.
@@ -44,10 +57,10 @@ pub fn judge(now: Timestamp, bounds: &Bounds, progress: &Progress, over: Option<
         return because(StopReason::TimeOut, format!("it ran for {} s", ran.as_secs()));
     }
     match (progress.last_event, bounds.first_sign, bounds.stall) {
-        (None, Some(limit), _) if ran >= limit => {
+        (None, Some(limit), _) if since(bounds.heard(), now) >= limit => {
             because(StopReason::NoSignOfLife, format!("no event within {} s of its start", limit.as_secs()))
         }
-        (Some(last), _, Some(limit)) if since(last.max(bounds.started_at), now) >= limit => {
+        (Some(last), _, Some(limit)) if since(last.max(bounds.heard()), now) >= limit => {
             because(StopReason::Stall, format!("no event for {} s", limit.as_secs()))
         }
         _ => None,
@@ -59,8 +72,8 @@ pub fn judge(now: Timestamp, bounds: &Bounds, progress: &Progress, over: Option<
 pub fn next_check(bounds: &Bounds, progress: &Progress) -> Timestamp {
     let deadline = later(bounds.started_at, bounds.deadline);
     let silent = match progress.last_event {
-        None => bounds.first_sign.map(|limit| later(bounds.started_at, limit)),
-        Some(last) => bounds.stall.map(|limit| later(last.max(bounds.started_at), limit)),
+        None => bounds.first_sign.map(|limit| later(bounds.heard(), limit)),
+        Some(last) => bounds.stall.map(|limit| later(last.max(bounds.heard()), limit)),
     };
     silent.map_or(deadline, |at| at.min(deadline))
 }
@@ -82,6 +95,7 @@ mod tests {
     fn bounds() -> Bounds {
         Bounds {
             started_at: at(1000),
+            heard_from: at(1000),
             deadline: Duration::from_secs(600),
             stall: Some(Duration::from_secs(120)),
             first_sign: Some(Duration::from_secs(60)),
@@ -102,6 +116,19 @@ mod tests {
         assert_eq!(why(1169, &spoke), None);
         assert_eq!(why(1170, &spoke), Some(Halt::Because(StopReason::Stall)));
         assert_eq!(next_check(&bounds(), &spoke), at(1170));
+    }
+
+    #[test]
+    fn silence_counts_from_when_somebody_listens_and_time_from_its_start() {
+        let late = Bounds { heard_from: at(1300), ..bounds() };
+        let silent = Progress::default();
+        assert_eq!(judge(at(1359), &late, &silent, None), None);
+        let note = judge(at(1360), &late, &silent, None).unwrap();
+        assert_eq!(note.why, Halt::Because(StopReason::NoSignOfLife));
+        assert_eq!(next_check(&late, &silent), at(1360));
+        assert_eq!(judge(at(1599), &late.unheard(), &silent, None), None);
+        let note = judge(at(1600), &late.unheard(), &silent, None).unwrap();
+        assert_eq!(note.why, Halt::Because(StopReason::TimeOut));
     }
 
     #[test]

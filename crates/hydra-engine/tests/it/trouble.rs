@@ -5,7 +5,7 @@ use crate::{
     steps,
 };
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use hydra_core::{
     IssueNumber, JobId, Timestamp,
     contract::fake::FakeRuntime,
@@ -164,7 +164,15 @@ impl Runtime for Troubled {
         self.trouble.call(Call::read(Whom::Runtime, "list"), async || self.inner.list(which).await).await
     }
     async fn follow(&self, job: &JobId) -> Result<BoxStream<'static, Result<LogLine, RuntimeError>>, RuntimeError> {
-        self.trouble.call(Call::read(Whom::Runtime, "follow"), async || self.inner.follow(job).await).await
+        let follow = async || self.inner.follow(job).await;
+        let lines = self.trouble.call(Call::read(Whom::Runtime, "follow"), follow).await?;
+        // The stream may break at any line.
+        let trouble = self.trouble.clone();
+        let lines = lines.then(move |line| {
+            let trouble = trouble.clone();
+            async move { trouble.call(Call::read(Whom::Runtime, "line"), async || line).await }
+        });
+        Ok(lines.boxed())
     }
     async fn collect(&self, job: &JobId, max_bytes: u64) -> Result<Collected, RuntimeError> {
         self.trouble.call(Call::read(Whom::Runtime, "collect"), async || self.inner.collect(job, max_bytes).await).await

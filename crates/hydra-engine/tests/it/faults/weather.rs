@@ -34,6 +34,11 @@ pub(super) fn over(trouble: &Trouble, plan: &Plan, clock: Arc<VirtualClock>) {
 impl Sky {
     fn fate(&mut self, call: Call) -> Fate {
         let mut fate = Fate::default();
+        if call.name == "line" {
+            // A stream that is being read comes from an engine that is there; now and then it breaks.
+            fate.before = (self.engine_fails && self.dice.random_bool(0.02)).then_some(Woe::Outage);
+            return fate;
+        }
         if self.dice.random_bool(self.slow) {
             fate.takes = Duration::from_millis(self.dice.random_range(1..8_000));
         }

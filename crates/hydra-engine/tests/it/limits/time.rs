@@ -3,15 +3,23 @@
 use super::{RESPONSE, Starts, talks, working};
 use crate::{
     end,
+    trouble::{Call, Fate, Woe},
     world::{World, judges, well},
 };
 use hydra_core::{
     Stage,
     contract::fake::End,
     job::JobSpec,
+    ports::AuditEntry,
     record::{Phase, StageResult},
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 /// A world in which the first run of one stage goes wrong; a first review blocks, so that every stage is seen.
 fn once(stage: Stage, wrong: impl Fn(&JobSpec) -> hydra_core::contract::fake::Play + Send + Sync + 'static) -> World {
@@ -132,5 +140,58 @@ async fn a_restart_gives_a_job_no_new_time() {
     }
     assert_eq!(broken(&world, Stage::Build).0, 36 * 60);
     assert_eq!(starts.count(Stage::Build), 2);
+    world.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_cannot_stop_a_job_is_asked_again_at_length_and_the_reason_is_told_once() {
+    let world = once(Stage::Build, |spec| talks(spec, &working(), 50));
+    let mut engine = world.engine("1");
+    engine.cycle().await;
+    engine.cycle().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    world.trouble.by(move |call: Call| {
+        let hit = call.name == "stop";
+        counted.fetch_add(usize::from(hit), Ordering::Relaxed);
+        Fate { before: hit.then_some(Woe::Outage), ..Fate::default() }
+    });
+    // Ten minutes after its time was over.
+    engine.run_until_rest(tokio::time::sleep(Duration::from_secs(36 * 60 + 600))).await;
+    assert_eq!(super::running(&world).await, 1);
+    assert!((10..=16).contains(&asked.load(Ordering::Relaxed)), "{asked:?} times");
+    let told = |entry: &&AuditEntry| entry.facts.get("stop").is_some();
+    assert_eq!(world.audit.entries.lock().unwrap().iter().filter(told).count(), 1);
+    world.trouble.over();
+    world.run(&mut engine).await;
+    let (ran, note) = broken(&world, Stage::Build);
+    assert!((36 * 60 + 600..=36 * 60 + 660).contains(&ran), "{ran} s: {note}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_log_cannot_be_heard_for_a_while_is_not_taken_for_silent() {
+    let world = World::new(|spec| {
+        let mut play = well(spec);
+        // Twenty minutes of work, most of them before it is taken over.
+        (play.pace, play.after) = (Duration::from_secs(200), Duration::from_secs(1250));
+        play
+    });
+    let mut config = world.config("1/dead");
+    (config.first_sign_timeout, config.stall_timeout) = (Duration::from_secs(210), Duration::from_secs(210));
+    let mut first = world.engine_with(config.clone());
+    first.run_until_rest(tokio::time::sleep(Duration::from_secs(1000))).await;
+    drop(first);
+    config.owner = "test/here/2".into();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counted = heard.clone();
+    world.trouble.by(move |call: Call| {
+        let hit = call.name == "follow" && counted.fetch_add(1, Ordering::Relaxed) < 5;
+        Fate { before: hit.then_some(Woe::Outage), ..Fate::default() }
+    });
+    world.run(&mut world.engine_with(config)).await;
+    assert!(heard.load(Ordering::Relaxed) > 5);
+    let record = end::record(&world, 1).unwrap();
+    assert_eq!((record.stages[0].result, record.attempts), (StageResult::Pass, 0), "{:?}", record.stages[0]);
+    assert_eq!(world.runtime.started().len(), 4);
     world.lawful();
 }
