@@ -104,5 +104,5 @@ fn refused(range: &Range, what: &str, how: &How, step: &str) {
     assert!(run.stderr.contains(step), "{what}: {}", run.stderr);
     assert!(run.stdout.contains("\"step\":\"fence\""), "{what}: the last event names the step: {}", run.stdout);
     assert!(!run.stdout.contains("\"step\":\"driver\""), "{what}");
-    assert_eq!(range.packets() - before, 0, "{what}");
+    assert_eq!(range.packets() - before, 0, "{what}: {}", range.seen());
 }
