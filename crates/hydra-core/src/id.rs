@@ -1,7 +1,7 @@
 //! One newtype per identifier: parsed once at the edge, trusted afterwards.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// Why a text is not the identifier that it was given as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,8 +107,9 @@ text_id!(
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepoName {
-    owner: String,
-    name: String,
+    // Shared: ten thousand issues name the same few repositories.
+    owner: Arc<str>,
+    name: Arc<str>,
 }
 
 impl RepoName {
@@ -136,7 +137,7 @@ impl FromStr for RepoName {
         for part in [owner, name] {
             slug(part).map_err(|why| error(what, text, why))?;
         }
-        Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
+        Ok(Self { owner: owner.into(), name: name.into() })
     }
 }
 impl TryFrom<String> for RepoName {

@@ -78,6 +78,8 @@ impl Engine {
         let mut ended =
             Ended { cycles: 0, actions: 0, writes: 0, last: CycleReport::default(), issues: BTreeMap::new() };
         loop {
+            // The first cycle over a long list says why of each of its issues: not twice at a time.
+            ended.last = CycleReport::default();
             // A cycle is never cut: an effect that was begun is finished, and what it did is known.
             let report = self.cycle().await;
             ended.cycles += 1;

@@ -405,7 +405,8 @@ type Slim = fn(&[u8]) -> Option<Bytes>;
 /// Only what is read of it: GitHub says of an issue in a list some ten times as much.
 fn slim<T: DeserializeOwned + Serialize>(body: &[u8]) -> Option<Bytes> {
     let read: T = serde_json::from_slice(body).ok()?;
-    serde_json::to_vec(&read).ok().map(Bytes::from)
+    // Boxed: what the writer reserved beyond it would be kept as long.
+    serde_json::to_vec(&read).ok().map(Vec::into_boxed_slice).map(Bytes::from)
 }
 
 fn decode<T: DeserializeOwned>(call: &str, body: &[u8]) -> Result<T, ForgeError> {

@@ -20,19 +20,27 @@ impl Client {
         query.push(("labels", label));
         let issues_url = self.url_with(&["repos", repo.owner(), repo.name(), "issues"], &query);
         let issues_call = call(&Method::GET, &issues_url);
-        let mut issues = BTreeMap::new();
-        for issue in self.list::<wire::Issue>(&issues_url).await? {
-            if issue.pull_request.is_some() {
-                continue;
-            }
-            let listed = ListedIssue {
+        let listed = |issue: wire::Issue| {
+            let mut labels: Vec<String> = issue.labels.into_iter().map(wire::IssueLabel::into_name).collect();
+            // It was collected in place, into the larger items' memory.
+            labels.shrink_to_fit();
+            Ok(ListedIssue {
                 key: IssueKey { repo: repo.clone(), number: IssueNumber(issue.number) },
                 state: convert::issue_state(&issues_call, &issue.state)?,
                 title: issue.title,
-                labels: issue.labels.into_iter().map(wire::IssueLabel::into_name).collect(),
+                labels,
                 updated_at: issue.updated_at,
-            };
-            issues.insert(issue.number, listed);
+            })
+        };
+        // Page by page: of a long listing no more is kept than what is asked of it.
+        let page = |page: Vec<wire::Issue>| {
+            page.into_iter().filter(|issue| issue.pull_request.is_none()).map(&listed).collect()
+        };
+        let read: Vec<Result<ListedIssue, ForgeError>> = self.pages(&issues_url, page).await?;
+        let mut issues = BTreeMap::new();
+        for issue in read {
+            let issue = issue?;
+            issues.insert(issue.key.number, issue);
         }
         let pulls_url = self.url_with(&["repos", repo.owner(), repo.name(), "pulls"], &order);
         let pulls_call = call(&Method::GET, &pulls_url);
