@@ -1,9 +1,13 @@
 //! Egress: what a container may reach. Denied by default; HTTPS to the host names that its type's policy lists, and nothing else.
 
+pub mod address;
 pub mod decide;
 pub mod host;
+pub mod index;
 pub mod policy;
 
+pub use address::is_public;
 pub use decide::{Decision, DenyReason, PolicyLine, decide};
 pub use host::{Endpoint, HostError, HostName, HostPattern};
+pub use index::AllowedNames;
 pub use policy::{EgressPolicy, PolicyError};

@@ -2,3 +2,4 @@
 //! the same arguments give the same text.
 
 pub mod iptables;
+pub mod nft;
