@@ -1,4 +1,4 @@
-//! The program as a process: how soon it answers, and what it keeps in memory while it supervises ten thousand issues.
+//! The program as a process: how soon it answers, what it asks of GitHub, and what it keeps in memory while it supervises ten thousand issues.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot run ends with its cause")]
 #![expect(dead_code, reason = "the tests use more of the stage than the bench")]
 
@@ -6,12 +6,12 @@
 mod harness;
 #[path = "program/help.rs"]
 mod help;
-#[path = "program/memory.rs"]
-mod memory;
 #[path = "../tests/it/stage.rs"]
 mod stage;
+#[path = "program/supervise.rs"]
+mod supervise;
 
 fn main() {
     help::measure();
-    memory::measure();
+    supervise::measure();
 }
