@@ -7,7 +7,7 @@ use crate::{
     git::{Git, fields},
     workspace::{Checkout, fetch_bundle, make_folder, write},
 };
-use hydra_core::{CommitSha, contract_files::JobInput};
+use hydra_core::{CommitSha, contract_files::JobInput, publish::commit_message};
 use std::{fs, path::Path};
 
 /// More commits than this are delivered as one.
@@ -103,8 +103,7 @@ fn agent_commits(git: &Git, checkout: &Checkout, head: &str) -> Result<Vec<Strin
 /// The same tree on another parent, in the persona's name and with a harmless message.
 fn rewrite(git: &Git, commit: &str, parent: &str) -> Result<String, String> {
     let tree = git.text(["rev-parse", &format!("{commit}^{{tree}}")])?;
-    let said = harmless(&git.text(["log", "-1", "--no-show-signature", "--format=%B", commit])?);
-    let said = if said.is_empty() { "Work of the agent".to_owned() } else { said };
+    let said = commit_message(&git.text(["log", "-1", "--no-show-signature", "--format=%B", commit])?);
     git.text(["commit-tree", &tree, "-p", parent, "-m", &said])
 }
 
@@ -190,40 +189,8 @@ fn nested_repositories(root: &Path) -> Vec<String> {
 
 /// The message for what the agent left uncommitted: the first line of its closing text.
 fn message(job: &JobInput, summary: &str) -> String {
-    let summary = harmless(summary);
+    let summary = commit_message(summary);
     let first = summary.lines().map(|line| line.trim_matches(['#', '*', ' '])).find(|line| !line.is_empty());
     let first = first.map(|line| crate::events::cut(line, 72)).unwrap_or_else(|| "work of the agent".to_owned());
-    format!("{first}\n\nStage: {}\nJob: {}\n", job.stage, job.job)
-}
-
-/// Takes the power out of a message: closing words, mentions, words that skip checks, trailers in the name of others.
-fn harmless(text: &str) -> String {
-    let mut lines = Vec::new();
-    for line in text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().lines().take(200) {
-        let lower = line.trim_start().to_ascii_lowercase();
-        let trailer = ["co-authored-by:", "signed-off-by:", "skip-checks:", "on-behalf-of:"];
-        if trailer.iter().any(|name| lower.starts_with(name)) {
-            continue;
-        }
-        let mut line = line.replace('@', "(at)").replace("://", ":/ /");
-        for skip in ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "***NO_CI***"] {
-            while let Some(at) = line.to_ascii_lowercase().find(&skip.to_ascii_lowercase()) {
-                line.replace_range(at..at + skip.len(), "");
-            }
-        }
-        // Without the sign that joins a number to an issue, no closing word closes anything.
-        lines.push(line.replace("#", "no. ").replace("GH-", "GH ").replace("gh-", "gh ").trim_end().to_owned());
-    }
-    crate::events::cut(lines.join("\n").trim(), 4_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_closes_nothing_calls_nobody_and_skips_no_check() {
-        let said = "Fixes #12 and @someone [Skip CI]\n\nSee GH-3\nCo-authored-by: X <x@y>\nskip-checks: true";
-        assert_eq!(harmless(said), "Fixes no. 12 and (at)someone\n\nSee GH 3");
-    }
+    commit_message(&format!("{first}\n\nStage: {}\nJob: {}", job.stage, job.job))
 }

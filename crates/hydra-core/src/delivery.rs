@@ -4,7 +4,8 @@
 use crate::{
     ChangeName,
     patch::{self, Side},
-    ports::{Delivery, FileChange},
+    ports::{DeliveredCommit, Delivery, Diff, FileChange},
+    publish,
     redact::Redactor,
     target::matches,
 };
@@ -87,6 +88,8 @@ crate::stage::closed!(
     Secret = "secret",
     /// A commit in somebody else's name.
     Author = "author",
+    /// A message that GitHub acts on.
+    Message = "message",
 });
 
 /// One refusal.
@@ -115,11 +118,46 @@ impl fmt::Display for Refusal {
 pub fn judge(delivery: &Delivery, rules: &DeliveryRules<'_>) -> Vec<Refusal> {
     let mut found = Vec::new();
     whole(delivery, rules, &mut found);
-    for file in &delivery.diff.files {
-        one(file, rules, &mut found);
+    diff(&delivery.diff, rules, &mut found);
+    for commit in &delivery.commits {
+        let mut of_commit = Vec::new();
+        diff(&commit.diff, rules, &mut of_commit);
+        message(commit, rules, &mut of_commit);
+        // What stands in the whole is said once; what a later commit took back is said of its commit.
+        for refusal in of_commit {
+            if !found.iter().any(|known| known.rule == refusal.rule && known.file == refusal.file) {
+                let message = format!("{} (in the commit {})", refusal.message, short(commit));
+                found.push(Refusal { message, ..refusal });
+            }
+        }
     }
-    secrets(delivery, rules, &mut found);
     found
+}
+
+fn short(commit: &DeliveredCommit) -> String {
+    commit.sha.as_str().chars().take(12).collect()
+}
+
+fn diff(diff: &Diff, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal>) {
+    if diff.truncated {
+        let next = "it cannot be searched for secrets as a whole: split the change";
+        refuse(found, Rule::Size, None, "the diff is larger than 2 MB", next);
+    }
+    for file in &diff.files {
+        one(file, rules, found);
+    }
+    secrets(diff, rules, found);
+}
+
+/// A message is public, and GitHub acts on some words.
+fn message(commit: &DeliveredCommit, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal>) {
+    if let Some(kind) = rules.redactor.find(&commit.message) {
+        refuse(found, Rule::Secret, None, format!("its message holds what looks like a secret ({kind})"), TAKEN);
+    }
+    if publish::commit_message(&commit.message) != commit.message.trim_end() {
+        let why = "its message closes issues, calls people or skips checks, or is longer than 10,000 bytes";
+        refuse(found, Rule::Message, None, why, "set `retry:queued` to run the stage again");
+    }
 }
 
 fn refuse(found: &mut Vec<Refusal>, rule: Rule, file: Option<&str>, message: impl Into<String>, next: &str) {
@@ -148,19 +186,15 @@ fn whole(delivery: &Delivery, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal
     }
     if delivery.bytes > rules.max_bytes {
         let message = format!("the bundle has {} bytes; at most {} are taken", delivery.bytes, rules.max_bytes);
-        refuse(found, Rule::Size, None, message, "split the change, or raise `delivery.max_bytes`");
+        refuse(found, Rule::Size, None, message, "split the change, or raise `pipeline.max_delivery_mib`");
     }
     if delivery.diff.files.len() > rules.max_files {
         let message = format!("{} files are changed; at most {} may be", delivery.diff.files.len(), rules.max_files);
-        refuse(found, Rule::Size, None, message, "split the change, or raise `delivery.max_files`");
-    }
-    if delivery.diff.truncated {
-        let next = "it cannot be searched for secrets as a whole: split the change";
-        refuse(found, Rule::Size, None, "the diff is larger than 2 MB", next);
+        refuse(found, Rule::Size, None, message, "split the change");
     }
     if let Some(author) = rules.author {
         for commit in delivery.commits.iter().filter(|commit| commit.author != author) {
-            let short: String = commit.sha.as_str().chars().take(12).collect();
+            let short = short(commit);
             let message = format!("the commit {short} is written as {}, not as {author}", cut(&commit.author));
             refuse(found, Rule::Author, None, message, "set `retry:queued` to run the stage again");
         }
@@ -182,14 +216,15 @@ fn one(file: &FileChange, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal>) {
                 "a person makes this change, or takes it out of the change folder's tasks",
             );
         }
-        if !rules.scope.is_empty() && !rules.scope.iter().any(|scope| matches(scope, path)) {
+        let own = rules.change.is_some_and(|change| matches(&format!("openspec/changes/{change}/"), path));
+        if !rules.scope.is_empty() && !own && !rules.scope.iter().any(|scope| matches(scope, path)) {
             let message = format!("it lies outside the scope ({})", rules.scope.join(", "));
             refuse(
                 found,
                 Rule::Scope,
                 Some(path),
                 message,
-                "widen `delivery.scope`, or take the file out of the change",
+                "widen `scope` in .hydra.toml, or take the file out of the change",
             );
         }
     }
@@ -219,13 +254,7 @@ fn one(file: &FileChange, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal>) {
     }
     if file.bytes > rules.max_file_bytes {
         let message = format!("it has {} bytes; at most {} are taken", file.bytes, rules.max_file_bytes);
-        refuse(
-            found,
-            Rule::Size,
-            Some(&file.path),
-            message,
-            "keep it out of the repository, or raise `delivery.max_file_bytes`",
-        );
+        refuse(found, Rule::Size, Some(&file.path), message, "keep it out of the repository");
     }
 }
 
@@ -293,9 +322,11 @@ fn escapes(path: &str, target: &str) -> bool {
     at.iter().any(|part| part.eq_ignore_ascii_case(".git"))
 }
 
-fn secrets(delivery: &Delivery, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal>) {
-    let next = "the value must be taken as known: replace it, then set `rebuild:queued`";
-    for file in patch::parse(&delivery.diff.patch) {
+/// What to do about a secret that got so far.
+const TAKEN: &str = "the value must be taken as known: replace it, then set `rebuild:queued`";
+
+fn secrets(diff: &Diff, rules: &DeliveryRules<'_>, found: &mut Vec<Refusal>) {
+    for file in patch::parse(&diff.patch) {
         let mut lines = rules.redactor.lines();
         // Every added line runs through in order, so that a key of several lines is seen.
         let hit = file.lines.iter().filter(|line| line.side == Side::Added).find_map(|line| {
@@ -304,22 +335,10 @@ fn secrets(delivery: &Delivery, rules: &DeliveryRules<'_>, found: &mut Vec<Refus
         });
         if let Some((line, kind)) = hit {
             let message = format!("line {line} adds what looks like a secret ({kind})");
-            refuse(found, Rule::Secret, Some(&file.path), message, next);
+            refuse(found, Rule::Secret, Some(&file.path), message, TAKEN);
         }
         if let Some(kind) = rules.redactor.find(&file.path) {
-            refuse(found, Rule::Secret, None, format!("a file's name holds what looks like a secret ({kind})"), next);
-        }
-    }
-    for commit in &delivery.commits {
-        if let Some(kind) = rules.redactor.find(&commit.message) {
-            let short: String = commit.sha.as_str().chars().take(12).collect();
-            refuse(
-                found,
-                Rule::Secret,
-                None,
-                format!("the message of {short} holds what looks like a secret ({kind})"),
-                next,
-            );
+            refuse(found, Rule::Secret, None, format!("a file's name holds what looks like a secret ({kind})"), TAKEN);
         }
     }
 }

@@ -32,6 +32,7 @@ fn good() -> Delivery {
             parents: vec![sha('a')],
             author: "Al Gorithm <al@hydra.invalid>".into(),
             message: "Add x".into(),
+            diff: Diff::default(),
         }],
         descends: true,
         diff: Diff {
@@ -160,7 +161,7 @@ fn a_scope_is_kept() {
     assert_eq!(found.len(), 1);
     assert_eq!(
         found[0].to_string(),
-        "docs/a: it lies outside the scope (src/); widen `delivery.scope`, or take the file out of the change"
+        "docs/a: it lies outside the scope (src/); widen `scope` in .hydra.toml, or take the file out of the change"
     );
 }
 

@@ -67,10 +67,26 @@ pub fn harmless_line(text: &str, allow_hosts: &[String], limit: usize) -> String
 /// checks lose their colon.
 #[must_use]
 pub fn commit_message(text: &str) -> String {
+    let mut message = once(text);
+    // Cutting can join what was apart; each turn only breaks more of it.
+    for _ in 0..4 {
+        let again = once(&message);
+        if again == message {
+            return message;
+        }
+        message = again;
+    }
+    NO_SUBJECT.to_owned()
+}
+
+/// The subject where there is none, or none that can be had without acting.
+const NO_SUBJECT: &str = "Work of the agent";
+
+fn once(text: &str) -> String {
     let clean = crate::hidden::strip(text);
     let mut lines = clean.trim().lines();
     let subject = inline::verbatim(lines.next().unwrap_or_default().trim(), &[]);
-    let subject = if subject.is_empty() { "Work of the agent" } else { cut(&subject, 100) };
+    let subject = if subject.is_empty() { NO_SUBJECT } else { cut(&subject, 100).trim_end() };
     let body: Vec<String> = lines.map(|line| inline::verbatim(&trailer(line), &[])).collect();
     let body = body.join("\n");
     let body = cut(body.trim(), 9_800).trim_end();

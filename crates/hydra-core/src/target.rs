@@ -18,7 +18,7 @@ pub const FILE: &str = ".hydra.toml";
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-const KEYS: &[&str] = &["commands", "toolchain", "egress", "protected", "focus"];
+const KEYS: &[&str] = &["commands", "toolchain", "egress", "protected", "scope", "focus"];
 const COMMANDS: &[&str] = &["setup", "lint", "test", "build"];
 const TOOLCHAIN: &[&str] = &["image", "setup", "cache"];
 
@@ -34,6 +34,8 @@ pub struct Target {
     pub egress: BTreeMap<String, Vec<String>>,
     /// Paths that no agent may change: exact, a folder with `/` at the end, or with `*`, `**` and `?`.
     pub protected: Vec<String>,
+    /// Where an agent's changes may lie, in the same form; empty: anywhere. The change's own folder is always among them.
+    pub scope: Vec<String>,
     /// What the reviewers should look at above all.
     pub focus: String,
 }
@@ -140,7 +142,7 @@ impl Target {
                 faults.push(at(key, format!("{table}.{key} is empty")).hint("leave it out to run nothing"));
             }
         }
-        for path in self.protected.iter().chain(&self.toolchain.cache) {
+        for path in self.protected.iter().chain(&self.scope).chain(&self.toolchain.cache) {
             let bad = path.is_empty()
                 || path.starts_with('/')
                 || path.starts_with('~')
@@ -163,7 +165,7 @@ fn unknown_keys(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
             "commands" => COMMANDS,
             "toolchain" => TOOLCHAIN,
             "egress" => containers.as_slice(),
-            "protected" | "focus" => continue,
+            "protected" | "scope" | "focus" => continue,
             other => {
                 let line = line_of(text, key.span().start);
                 faults.push(

@@ -48,6 +48,9 @@ pub(crate) struct OrderNote {
     pub(crate) commands: Vec<String>,
     /// Protected besides the fixed ones.
     pub(crate) protected: Vec<String>,
+    /// Where changes may lie; empty: anywhere.
+    #[serde(default)]
+    pub(crate) scope: Vec<String>,
     pub(crate) started_at: Timestamp,
     pub(crate) limits: Limits,
 }
@@ -114,6 +117,7 @@ pub(crate) async fn build(
         image: image.pin.clone(),
         commands: commands.iter().map(|command| command.name.clone()).collect(),
         protected: config.protected_paths.iter().chain(&target.protected).cloned().collect(),
+        scope: target.scope.clone(),
         started_at: now,
         limits,
     };

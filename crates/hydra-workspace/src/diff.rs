@@ -59,8 +59,18 @@ pub(crate) async fn between(
     from: &CommitSha,
     to: &CommitSha,
 ) -> Result<Diff, WorkspaceError> {
+    trees(git, repository, from.as_str(), to.as_str()).await
+}
+
+/// Everything that a commit holds, as added.
+pub(crate) async fn from_nothing(git: &Git, repository: &Path, to: &CommitSha) -> Result<Diff, WorkspaceError> {
+    let nothing = git.at(repository, &["hash-object", "-t", "tree", "-w", "/dev/null"]).text().await?;
+    trees(git, repository, &nothing, to.as_str()).await
+}
+
+async fn trees(git: &Git, repository: &Path, from: &str, to: &str) -> Result<Diff, WorkspaceError> {
     let tree = ["diff-tree", "-r", "-M", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color"];
-    let facts = [&tree[..], &["--raw", "--numstat", "-z", from.as_str(), to.as_str()]].concat();
+    let facts = [&tree[..], &["--raw", "--numstat", "-z", from, to]].concat();
     let (mut files, ids) = parse(&git.at(repository, &facts).run().await?)?;
     let blobs: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !is_null(id)).collect();
     let mut sizes = objects::sizes(git, repository, &blobs).await?.into_iter();
@@ -80,7 +90,7 @@ pub(crate) async fn between(
         file.link = Some(String::from_utf8_lossy(&target[..target.len().min(MAX_LINK)]).into_owned());
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let patch = [&tree[..], &["-p", "--src-prefix=a/", "--dst-prefix=b/", from.as_str(), to.as_str()]].concat();
+    let patch = [&tree[..], &["-p", "--src-prefix=a/", "--dst-prefix=b/", from, to]].concat();
     let patch = git.at(repository, &patch).limit(MAX_PATCH).output().await?;
     if patch.code != 0 && !patch.cut {
         return Err(patch.error("git diff-tree"));

@@ -11,7 +11,7 @@ use crate::{
 };
 use hydra_core::{
     CommitSha,
-    ports::{DeliveredCommit, Delivery, WorkspaceError, WorkspaceErrorKind},
+    ports::{DeliveredCommit, Delivery, Diff, WorkspaceError, WorkspaceErrorKind},
 };
 use std::path::Path;
 
@@ -20,7 +20,7 @@ const RESULT: &str = "refs/heads/hydra-result";
 /// A bundle may be this large, in bytes.
 const MAX_BUNDLE: usize = 100 * 1024 * 1024;
 /// Commits beyond the given head, at most.
-const MAX_COMMITS: usize = 500;
+const MAX_COMMITS: usize = 200;
 
 /// Takes a delivered bundle apart. What descends from `parent` is kept in the mirror under `refs/hydra/delivered/<id>`, so that it can be pushed.
 pub(crate) async fn inspect(
@@ -49,10 +49,21 @@ pub(crate) async fn inspect(
     let args = ["index-pack", "--stdin", "--fix-thin", "--strict", "--threads=1", &limit];
     mirror.git.at(quarantine, &args).input(file.pack).run().await.map_err(|e| unsound(&e))?;
     connected(mirror.git, quarantine, parent, &head).await?;
+    let diff = diff::between(mirror.git, quarantine, parent, &head).await?;
+    let mut commits = commits(mirror.git, quarantine, parent, &head).await?;
+    let alone = commits.len() == 1;
+    for commit in &mut commits {
+        commit.diff = match commit.parents.first() {
+            Some(first) if alone && first == parent => diff.clone(),
+            Some(first) => diff::between(mirror.git, quarantine, first, &commit.sha).await?,
+            // A history of its own: told below as one that does not descend, or brought in by a merge.
+            None => diff::from_nothing(mirror.git, quarantine, &commit.sha).await?,
+        };
+    }
     let delivery = Delivery {
-        commits: commits(mirror.git, quarantine, parent, &head).await?,
+        commits,
         descends: is_ancestor(mirror.git, quarantine, parent, &head).await?,
-        diff: diff::between(mirror.git, quarantine, parent, &head).await?,
+        diff,
         refs: file.refs,
         bytes: u64::try_from(bundle.len()).unwrap_or(u64::MAX),
         head,
@@ -120,6 +131,7 @@ async fn commits(
             parents: parents.split_ascii_whitespace().map(id).collect::<Result<_, _>>()?,
             author: author.to_owned(),
             message: message.trim_end().to_owned(),
+            diff: Diff::default(),
         });
     }
     if found.len() > MAX_COMMITS {

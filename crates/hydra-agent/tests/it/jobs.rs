@@ -26,7 +26,7 @@ fn a_builder_works_and_its_change_is_delivered_in_the_persona_s_name() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let (names, log) = stage.delivered();
     assert_eq!(names, "A\tb.txt\nA\tc.txt");
-    assert_eq!(log, "Al Gorithm <al@example.test> Added b. Fixes no. 3\nAl Gorithm <al@example.test> add b");
+    assert_eq!(log, "Al Gorithm <al@example.test> Added b. Fixes # 3\nAl Gorithm <al@example.test> add b (skip ci)");
     let result = ended.result.unwrap();
     assert_eq!(result.end, Some(AgentEnd::Completed));
     assert_eq!(result.head.unwrap().as_str(), git(&stage.path("origin"), &["rev-parse", "result"]));

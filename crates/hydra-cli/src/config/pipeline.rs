@@ -36,7 +36,7 @@ pub struct Pipeline {
     /// Hosts that links in published text may point to; others are shown as text.
     pub link_hosts: Vec<String>,
     /// Largest bundle that an agent may deliver, in MiB.
-    #[schemars(range(min = 1, max = 1024))]
+    #[schemars(range(min = 1, max = 95))]
     pub max_delivery_mib: u32,
     /// Text that is put at the end of every prompt.
     pub prompt_extra: String,

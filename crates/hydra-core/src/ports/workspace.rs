@@ -75,6 +75,8 @@ pub struct DeliveredCommit {
     pub author: String,
     /// The message.
     pub message: String,
+    /// What it changes, against its first parent: whoever fetches the branch gets this commit too, also where a later one takes it back.
+    pub diff: Diff,
 }
 
 /// A bundle, taken apart in a quarantine where nothing of it can run or be reached.

@@ -6,6 +6,18 @@ fn faults(text: &str) -> Vec<String> {
     Target::parse(text.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
+/// The example of `docs/repository.md` holds every key, and is read.
+#[test]
+fn the_documented_file_is_read() {
+    let text = include_str!("../../../../docs/repository.md");
+    let toml = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let target = Target::parse(toml.as_bytes()).unwrap();
+    assert_eq!(target.scope, ["src/", "tests/", "README.md"]);
+    for key in KEYS.iter().chain(COMMANDS).chain(TOOLCHAIN) {
+        assert!(toml.contains(key), "{key}");
+    }
+}
+
 #[test]
 fn a_whole_file_is_read() {
     let text = "protected = [\"infra/\", \"**/*.lock\"]\nfocus = \"money\"\n[commands]\nlint = \"make lint\"\ntest = \"make test\"\n[toolchain]\nimage = \"node-22\"\nsetup = \"npm ci\"\ncache = [\".npm\"]\n[egress]\nbuilder = [\"registry.example.org\"]\n";

@@ -321,7 +321,13 @@ impl World {
     }
 
     pub(crate) fn delivered(&self, head: &str) -> OutcomeKind {
-        let commit = DeliveredCommit { sha: sha(head), parents: vec![], author: String::new(), message: String::new() };
+        let commit = DeliveredCommit {
+            sha: sha(head),
+            parents: vec![],
+            author: String::new(),
+            message: String::new(),
+            diff: Diff::default(),
+        };
         OutcomeKind::Delivered {
             delivery: Box::new(Delivery {
                 head: sha(head),

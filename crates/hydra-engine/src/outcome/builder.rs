@@ -49,6 +49,8 @@ pub(super) async fn of(left: &Left<'_>) -> Result<OutcomeKind, Unseen> {
     let mut rules = DeliveryRules::new(&config.redactor);
     rules.change = left.note.change.as_ref();
     rules.protected = &left.note.protected;
+    rules.scope = &left.note.scope;
+    rules.max_bytes = config.max_out_bytes;
     rules.author = Some(&left.note.author);
     let refusals = delivery::judge(&delivery, &rules);
     if !refusals.is_empty() {

@@ -46,6 +46,7 @@ pub(crate) async fn again(
         image: UNKNOWN.into(),
         commands: target.quality().iter().map(|command| command.name.clone()).collect(),
         protected: config.protected_paths.iter().chain(&target.protected).cloned().collect(),
+        scope: target.scope.clone(),
         started_at: job.created_at,
         limits: persona.map_or(QUALITY_LIMITS, |persona| persona.limits),
     }))

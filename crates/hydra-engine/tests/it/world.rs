@@ -419,6 +419,7 @@ pub(crate) fn builds(spec: &JobSpec) -> Play {
             parents: vec![job.head.clone()],
             author: format!("{} <{}>", job.author_name, job.author_email),
             message: "Add tax".into(),
+            diff: git::diff(),
         }],
         descends: true,
         diff: git::diff(),

@@ -155,17 +155,17 @@ async fn a_bundle_on_an_unknown_base_is_refused() {
 }
 
 #[tokio::test]
-async fn five_hundred_commits_are_enough() {
+async fn two_hundred_commits_are_enough() {
     let world = World::new();
     let parent = world.tips().await.base;
     let tree = git(&world.clone(), &["rev-parse", "HEAD^{tree}"]);
     let mut stream = String::from("reset refs/heads/hydra-result\n");
     stream += &format!("from {parent}\n\n");
-    for n in 0..501 {
+    for n in 0..201 {
         stream +=
             &format!("commit refs/heads/hydra-result\ncommitter A <a@b> {n} +0000\ndata 1\nx\nM 040000 {tree} \n\n");
     }
     git_input(&world.clone(), &["fast-import", "--quiet", "--force"], stream.as_bytes());
     let bundle = world.bundle(&["refs/heads/hydra-result", &format!("^{parent}")]);
-    refused(&world, &parent, &bundle, "more than 500 commits").await;
+    refused(&world, &parent, &bundle, "more than 200 commits").await;
 }
