@@ -14,8 +14,8 @@ pub(crate) enum Need {
     Images,
     /// The published packages that `cargo xtask targets` fetches.
     Targets,
-    /// Network namespaces that a test may make.
-    Netns,
+    /// Mount and network namespaces that a test may make.
+    Namespaces,
     /// Real inputs beside the checkout.
     SharedData,
     /// GitHub's published contracts in target/contracts.
@@ -25,8 +25,15 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Docker, Self::Images, Self::Targets, Self::Netns, Self::SharedData, Self::Contracts, Self::ClaudeCode];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Docker,
+        Self::Images,
+        Self::Targets,
+        Self::Namespaces,
+        Self::SharedData,
+        Self::Contracts,
+        Self::ClaudeCode,
+    ];
 
     /// Its name on the command line.
     pub(crate) const fn name(self) -> &'static str {
@@ -34,7 +41,7 @@ impl Need {
             Self::Docker => "docker",
             Self::Images => "images",
             Self::Targets => "targets",
-            Self::Netns => "netns",
+            Self::Namespaces => "namespaces",
             Self::SharedData => "shared-data",
             Self::Contracts => "contracts",
             Self::ClaudeCode => "claude-code",
@@ -52,7 +59,7 @@ impl Need {
             Self::Docker => quiet("docker", &["version", "--format", "{{.Server.Version}}"]),
             Self::Images => images_are_here(root),
             Self::Targets => crate::targets::are_here(root),
-            Self::Netns => quiet("ip", &["netns", "list"]) && quiet("unshare", &["-n", "true"]),
+            Self::Namespaces => quiet("unshare", &["--mount", "--net", "true"]),
             Self::SharedData => shared_data(root).is_some(),
             Self::Contracts => root.join("target/contracts/schema.graphql").is_file(),
             Self::ClaudeCode => claude(root).is_some(),

@@ -21,7 +21,7 @@ cargo xtask TASK
 
   test [--require WHAT,…]  the tests; adds those that need Docker, network namespaces, shared data, contracts or the real
                            claude-code CLI where these are there, and names what it left out. --require fails without them
-                           (docker, images, targets, netns, shared-data, contracts, claude-code)
+                           (docker, images, targets, namespaces, shared-data, contracts, claude-code)
   tidy                     the house rules: edges between crates, file sizes, headers, no host or secret
   contracts                fetches GitHub's OpenAPI description and GraphQL schema from npm into target/contracts
   images [NAME…]           builds the container images from Debian packages into the local Docker Engine, and writes their IDs to

@@ -75,7 +75,7 @@ impl Exit {
             Self::Credentials => "`hydra doctor`, and docs/operations/secrets.md",
             Self::Forge => "`hydra doctor`; an outage passes by itself",
             Self::Runtime => "`hydra doctor`; is Docker running?",
-            Self::Local => "read the message: it names the path",
+            Self::Local => "the message names the path: make room there, make it writable, or name another place",
             Self::Interrupted => "start it again",
             Self::Internal => "run it again with `-vv` and report the output",
         }

@@ -98,6 +98,12 @@ pub fn vocabulary(trigger: &str) -> Vec<LabelRow> {
 static OWN: LazyLock<Vec<String>> =
     LazyLock::new(|| vocabulary("").into_iter().filter(|row| row.set_by == SetBy::Hydra).map(|row| row.name).collect());
 
+/// Whether a label, its prefix taken off, is one that Hydra itself sets to show how a run stands.
+#[must_use]
+pub fn is_state(name: &str) -> bool {
+    OWN.iter().any(|own| own == name)
+}
+
 /// The vocabulary as labels of a repository, prefix applied.
 #[must_use]
 pub fn definitions(prefix: &str, trigger: &str) -> Vec<RepoLabel> {

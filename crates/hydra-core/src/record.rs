@@ -152,8 +152,10 @@ pub struct Hold {
 crate::stage::closed!(
     /// What a hold does.
     HoldKind, "hold" {
-    /// No start; what runs goes on (`hydra pause`, the breaker).
+    /// No start; what runs goes on (`hydra pause`).
     Pause = "pause",
+    /// No start until something works again; it lifts itself (the breaker, an audit log that cannot be written).
+    Fault = "fault",
     /// No start, and what runs is stopped (`hydra cancel`).
     Cancel = "cancel",
 });

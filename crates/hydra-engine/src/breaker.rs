@@ -117,7 +117,7 @@ impl Breaker {
         };
         let until = (open.until > now).then_some(open.until);
         let reason = format!("{count} failures of the class `{}` ({}); {next}", open.class, open.why);
-        Some(Hold { kind: HoldKind::Pause, reason, since: open.since, until })
+        Some(Hold { kind: HoldKind::Fault, reason, since: open.since, until })
     }
     /// The issue that may try: chosen from those that could start once the pause is over, and kept.
     pub fn trial(&mut self, now: Timestamp, candidates: impl IntoIterator<Item = IssueKey>) -> Option<IssueKey> {

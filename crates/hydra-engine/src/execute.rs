@@ -127,8 +127,7 @@ impl Engine {
             }
             self.before(name)?;
             let result = match self.audit(&plan.key, "action", &facts(action)) {
-                // Evidence of a start comes before the start; everything else only makes things safer or shows them.
-                Err(why) if matches!(action, Action::StartJob(_)) => Err(Fault::failed(why)),
+                Err(why) if needs_evidence(action) => Err(Fault::failed(why)),
                 _ => self.effect(action, seen, world).await,
             };
             match result {
@@ -226,11 +225,41 @@ impl Engine {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(%error, "the audit log");
-                self.audit_broken.get_or_insert((ts, error.to_string()));
+                if self.audit_broken.is_none() {
+                    tracing::error!(%error, "nothing starts");
+                    self.audit_broken = Some((ts, error.0.clone()));
+                }
                 Err(error.to_string())
             }
         }
+    }
+}
+
+/// What is not done unless the audit log shows it first: starts, code that leaves this machine, verdicts, and every step by which a pull
+/// request comes nearer to the main branch. Everything else only makes things safer, or shows them.
+const fn needs_evidence(action: &Action) -> bool {
+    match action {
+        Action::StartJob(_) | Action::Push { .. } | Action::PostVerdict { .. } => true,
+        Action::Write { write, .. } => match write {
+            ForgeWrite::OpenPull { .. }
+            | ForgeWrite::Review { .. }
+            | ForgeWrite::Status { .. }
+            | ForgeWrite::MarkReady { .. }
+            | ForgeWrite::ResolveThread { .. }
+            | ForgeWrite::Merge { .. } => true,
+            ForgeWrite::Labels { .. }
+            | ForgeWrite::Comment { .. }
+            | ForgeWrite::EditPull { .. }
+            | ForgeWrite::ClosePull { .. }
+            | ForgeWrite::DefineLabel { .. } => false,
+        },
+        Action::TakeLease { .. }
+        | Action::ReleaseLease { .. }
+        | Action::StopJob { .. }
+        | Action::RemoveJob { .. }
+        | Action::SetAside { .. }
+        | Action::SaveRecord { .. }
+        | Action::PlaceCard { .. } => false,
     }
 }
 

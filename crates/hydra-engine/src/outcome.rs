@@ -225,19 +225,19 @@ fn read_result(bytes: &[u8], job: &JobId) -> Option<JobResult> {
     (schema && result.job == *job).then_some(result)
 }
 
-/// The event lines, redacted: of the file in `/out`, or of what was followed live when the file is not to be had.
+/// The event lines, redacted. What was followed to its end counts: nobody can change it afterwards, and the file in `/out` lies beside the
+/// agent. The file counts where nobody listened to the end; what was heard of the spend until then is its least.
 fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&OrderNote>) -> (Tally, Vec<AgentEvent>) {
     // Without its note it is priced as its persona's model: what it cost counts all the same.
     let persona = job.key.as_ref().and_then(|key| shared.config.policy.personas.get(&key.stage));
     let fallback = note.map_or_else(|| persona.map(|persona| persona.model.clone()), |note| note.model.clone());
-    let fallback = fallback.as_ref();
-    let kept;
-    let bytes: &[u8] = match out.files.get("events.jsonl") {
-        Some(bytes) => bytes,
-        None => {
-            kept = std::fs::read(shared.state.log(&job.id)).unwrap_or_default();
-            &kept
-        }
-    };
-    tally::read(bytes, &shared.config.redactor, &shared.config.prices, fallback)
+    let read = |bytes: &[u8]| tally::read(bytes, &shared.config.redactor, &shared.config.prices, fallback.as_ref());
+    let heard = read(&std::fs::read(shared.state.log(&job.id)).unwrap_or_default());
+    let Some(bytes) = out.files.get("events.jsonl").filter(|_| heard.0.end.is_none()) else { return heard };
+    let mut left = read(bytes);
+    let spend = &mut left.0.progress.spend;
+    if heard.0.progress.spend.cost > spend.cost {
+        *spend = heard.0.progress.spend;
+    }
+    left
 }

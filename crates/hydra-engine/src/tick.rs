@@ -8,7 +8,7 @@ use crate::{
     observe::{Look, Looked, People, Unseen, World, rivals},
     observer::Happening,
     order,
-    report::{CycleReport, Failure},
+    report::{CycleReport, Failure, Side},
     watch::Watched,
 };
 use due::Due;
@@ -81,6 +81,10 @@ impl Engine {
 
         let kept = self.look(&world, report).await;
         self.plan_and_execute(&world, kept, report).await?;
+        if let Some((_, why)) = &self.audit_broken {
+            let why = format!("nothing starts without it: {why}");
+            report.failures.push(Failure { issue: None, what: "the audit log".into(), why, side: Side::Machine });
+        }
         self.forget_gone(&world);
         self.sum_up(&world, report);
         Ok(())
@@ -155,7 +159,7 @@ impl Engine {
         let now = world.now;
         let here: BTreeSet<IssueKey> = issues.iter().map(|issue| issue.key.clone()).collect();
         let audit = self.audit_broken.as_ref().map(|(since, why)| Hold {
-            kind: HoldKind::Pause,
+            kind: HoldKind::Fault,
             reason: format!("the audit log cannot be written: {why}"),
             since: *since,
             until: None,

@@ -14,7 +14,10 @@ fn stories() -> String {
 /// The tests that a text tells to run, one by one; a group (`stories::`) is none.
 fn named(text: &str) -> BTreeSet<&str> {
     let commands = text.split("cargo xtask test ").skip(1);
-    let names = commands.filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next());
+    let names = commands.filter_map(|rest| {
+        let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+        (!rest.starts_with(&format!("{name}::"))).then_some(name)
+    });
     names.filter(|name| name.contains('_')).collect()
 }
 

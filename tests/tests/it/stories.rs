@@ -4,6 +4,7 @@
 //! core's fake runtime plays them on real git. What is asserted is what a person sees on GitHub, the engine's reasons, and that nothing
 //! else was written.
 
+mod bad_output;
 mod before;
 mod doors;
 pub(crate) mod hands;

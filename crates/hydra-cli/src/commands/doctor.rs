@@ -44,6 +44,7 @@ fn examine(context: &Context, settings: &Settings, args: &DoctorArgs) -> Result<
     let mut checks = machine::configuration(settings);
     checks.push(machine::git());
     checks.push(machine::state_folder(settings));
+    checks.push(machine::audit(settings));
     checks.push(machine::disk(settings));
     checks.extend(machine::ignored(settings));
     if settings.values.runtime.kind == RuntimeKind::Docker {

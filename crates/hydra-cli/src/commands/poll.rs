@@ -19,7 +19,7 @@ use crate::{
     preflight,
 };
 use hydra_engine::{
-    Ended,
+    Ended, Side,
     status::{Overview, UnseenFacts},
 };
 use serde::Serialize;
@@ -128,7 +128,15 @@ async fn cycle(context: &Context, settings: &Settings) -> Result<Exit, Failure> 
             if actions == 1 { "action" } else { "actions" }
         ))?;
     }
-    Ok(exit(&report))
+    match report.failures.iter().find(|failure| failure.issue.is_none() && failure.side == Side::Machine) {
+        // Cron looks at the exit code, a person at the last line.
+        Some(failure) if !report.interrupted => {
+            let help = "make room, or mend the folder that state.dir names; the next poll goes on by itself";
+            let message = clean.line(&format!("{}: {}", failure.what, failure.why));
+            Err(Failure::new(Exit::Local, message).help(help))
+        }
+        _ => Ok(exit(&report)),
+    }
 }
 
 fn report(ended: &Ended, jobs: LeftRunning, interrupted: bool) -> Report {

@@ -82,6 +82,23 @@ pub fn state_folder(settings: &Settings) -> Check {
     }
 }
 
+/// The audit log's chain, from its first line to its last.
+#[must_use]
+pub fn audit(settings: &Settings) -> Check {
+    let path = settings.state_dir.join("audit.jsonl");
+    if !path.exists() {
+        return Check::ok("audit log", format!("{} is not there yet", path.display()));
+    }
+    match hydra_engine::audit_log::verify(&path) {
+        Ok(found) => Check::ok("audit log", format!("{} entries, each tied to the one before", found.entries)),
+        Err(error) => Check::fail(
+            "audit log",
+            error.to_string(),
+            "somebody or something changed it: keep a copy as evidence, find out who, then move it away and start anew",
+        ),
+    }
+}
+
 /// Room where the state folder lies.
 #[must_use]
 pub fn disk(settings: &Settings) -> Check {

@@ -1,6 +1,7 @@
 //! Bad input: each an error that names the cause and the next step, with a documented exit code, and nothing written.
 
 mod changes;
+mod disk;
 mod engine;
 mod forge;
 mod tokens;

@@ -18,6 +18,7 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) struct Sandbox {
     dir: TempDir,
     env: Vec<(String, String)>,
+    under: Vec<String>,
 }
 
 /// How a run ended.
@@ -40,7 +41,7 @@ impl Ran {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let sandbox = Self { dir, env: Vec::new() };
+        let sandbox = Self { dir, env: Vec::new(), under: Vec::new() };
         std::fs::create_dir(sandbox.path("home")).unwrap();
         std::fs::create_dir(sandbox.path("work")).unwrap();
         sandbox
@@ -81,9 +82,15 @@ impl Sandbox {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
+    /// Every run is started by this program with these arguments before its own.
+    pub(crate) fn under(&mut self, program: &[&str]) {
+        self.under = program.iter().map(|&word| word.to_owned()).collect();
+    }
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hydra"));
-        command.args(args).current_dir(self.path("work")).env_clear();
+        let words: Vec<&str> = self.under.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_hydra")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(args);
+        command.current_dir(self.path("work")).env_clear();
         command.env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         // What the demo's own GitHub is asked counts as well.
         command.envs(std::env::var_os(RECORDS).map(|folder| (RECORDS, folder)));

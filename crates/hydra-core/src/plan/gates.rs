@@ -31,23 +31,12 @@ pub(super) fn waits(draft: &mut Draft<'_>, stage: Stage) -> bool {
     let now = draft.world.now;
     let mut waits = !draft.reasons.is_empty()
         && draft.reasons.iter().any(|reason| matches!(reason, Reason::Dependency { .. } | Reason::Rival { .. }));
-    let everything = draft.world.hold.as_ref().filter(|_| draft.world.trial.as_ref() != Some(&draft.seen.key));
-    let repo = draft.world.repo_holds.get(&draft.seen.key.repo.to_string());
-    let request_at = draft.record.as_ref().map(|record| record.request.at);
-    let own = draft.seen.hold.as_ref().filter(|hold| !is_lifted(hold, request_at));
-    let recorded = draft.record.as_ref().and_then(|r| r.hold.clone()).filter(|hold| !is_lifted(hold, request_at));
-    let holds = [
-        ("everything", everything.cloned()),
-        ("this repository", repo.cloned()),
-        ("this issue", own.cloned().or(recorded)),
-    ];
-    for (scope, hold) in holds {
-        let Some(hold) = hold.filter(|hold| hold.until.is_none_or(|until| until > now)) else { continue };
+    for (scope, hold) in holds(draft) {
         waits = true;
         if let Some(until) = hold.until {
             draft.wake_at(until);
         }
-        draft.because(Reason::Held { scope, reason: hold.reason, until: hold.until });
+        draft.because(Reason::Held { scope, kind: hold.kind, reason: hold.reason, until: hold.until });
     }
     let record = draft.record.as_ref();
     if let Some((due, attempt, error)) = record.and_then(|record| {
@@ -113,6 +102,28 @@ pub(super) fn account(draft: &mut Draft<'_>) -> Option<AccountName> {
     draft.wake_at(until.unwrap_or_else(|| super::door::soon(draft.world.now)));
     draft.because(Reason::NoAccount { until, why });
     None
+}
+
+/// What holds the issue now, and where it was set.
+fn holds(draft: &Draft<'_>) -> Vec<(&'static str, Hold)> {
+    let now = draft.world.now;
+    let everything = draft.world.hold.as_ref().filter(|_| draft.world.trial.as_ref() != Some(&draft.seen.key));
+    let repo = draft.world.repo_holds.get(&draft.seen.key.repo.to_string());
+    let request_at = draft.record.as_ref().map(|record| record.request.at);
+    let own = draft.seen.hold.as_ref().filter(|hold| !is_lifted(hold, request_at));
+    let recorded = draft.record.as_ref().and_then(|r| r.hold.clone()).filter(|hold| !is_lifted(hold, request_at));
+    let holds = [
+        ("everything", everything.cloned()),
+        ("this repository", repo.cloned()),
+        ("this issue", own.cloned().or(recorded)),
+    ];
+    let holds = holds.into_iter().filter_map(|(scope, hold)| Some((scope, hold?)));
+    holds.filter(|(_, hold)| hold.until.is_none_or(|until| until > now)).collect()
+}
+
+/// The first hold there is.
+pub(super) fn held(draft: &Draft<'_>) -> Option<Hold> {
+    holds(draft).into_iter().next().map(|(_, hold)| hold)
 }
 
 /// A cancellation is lifted by a request that a person makes after it; a pause only by `hydra resume`.

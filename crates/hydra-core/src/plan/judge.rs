@@ -49,10 +49,17 @@ fn head_moved(draft: &mut Draft<'_>) -> bool {
 
 /// Whether the work conflicts with its base now; moves the phase if so.
 fn conflict(draft: &mut Draft<'_>) -> bool {
+    let base = draft.seen.repo.default_branch.clone();
+    if let Some(other) = draft.own_pull().map(|pull| pull.base_ref.clone()).filter(|other| *other != base) {
+        let detail = format!(
+            "the pull request goes to {other}, and what is judged goes to {base}. Point it to {base} again and set the trigger label, or go on with it by hand"
+        );
+        draft.event(Event::Conflict, &detail);
+        return true;
+    }
     if !draft.seen.conflicts {
         return false;
     }
-    let base = draft.seen.repo.default_branch.clone();
     let detail = format!(
         "the work conflicts with {base} as it is now. Merge {base} into the branch (or rebase it) and set the trigger label again, or set `rebuild:queued` to start over on the new base"
     );

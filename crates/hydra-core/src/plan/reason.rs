@@ -1,6 +1,6 @@
 //! Why nothing (more) happens: a closed list, each a sentence with what would change it.
 
-use crate::{IssueNumber, Stage, Timestamp, view::Permission};
+use crate::{IssueNumber, Stage, Timestamp, record::HoldKind, view::Permission};
 use std::fmt;
 
 /// Why nothing (more) happens for an issue now.
@@ -47,6 +47,8 @@ pub enum Reason {
     Held {
         /// Where it was set: this issue, its repository, everything.
         scope: &'static str,
+        /// Of which kind.
+        kind: HoldKind,
         /// Why.
         reason: String,
         /// Until when.
@@ -148,10 +150,13 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Dependency { what } => write!(f, "it depends on {what}, which is not closed"),
-            Self::Held { scope, reason, until: Some(until) } => {
+            Self::Held { scope, reason, until: Some(until), .. } => {
                 write!(f, "{scope} is on hold until {until:.0}: {reason}")
             }
-            Self::Held { scope, reason, until: None } => {
+            Self::Held { scope, reason, until: None, kind: HoldKind::Fault } => {
+                write!(f, "{scope} is on hold: {reason}; it goes on by itself when that is over")
+            }
+            Self::Held { scope, reason, until: None, .. } => {
                 write!(f, "{scope} is on hold: {reason}; `hydra resume` lifts it")
             }
             Self::NoSlot { stage, used, total } => write!(f, "no slot for {stage}: {used} of {total} are in use"),

@@ -1,6 +1,7 @@
 //! Each reason's name for programs, and for people what would change it: `hydra explain` never leaves anyone without a next step.
 
 use super::Reason;
+use crate::record::HoldKind;
 
 impl Reason {
     /// Whether every word of it is Hydra's own: then its numbers and names may stand as they are where it is published.
@@ -71,6 +72,9 @@ impl Reason {
             Self::Rival { issue, .. } => format!("close issue #{issue}, or name another change in this one"),
             Self::Dependency { .. } => "finish and close what it depends on".to_owned(),
             Self::Held { until: Some(until), .. } => format!("wait until {until:.0}, or `hydra resume`"),
+            Self::Held { kind: HoldKind::Fault, until: None, .. } => {
+                "mend what the reason names; it goes on by itself".to_owned()
+            }
             Self::Held { until: None, .. } => "`hydra resume` with the same scope".to_owned(),
             Self::NoSlot { .. } => "wait until a job ends, or raise slots.total in hydra.toml".to_owned(),
             Self::NoAccount { until: Some(until), .. } => {
@@ -107,7 +111,7 @@ mod tests {
             Reason::Closed,
             Reason::Archived,
             Reason::Leased { owner: "o".into(), until: at },
-            Reason::Held { scope: "everything", reason: "r".into(), until: Some(at) },
+            Reason::Held { scope: "everything", kind: HoldKind::Pause, reason: "r".into(), until: Some(at) },
             Reason::NoAccount { until: None, why: "w".into() },
             Reason::MergeUnknown,
             Reason::Ready { pull: 7 },

@@ -56,9 +56,20 @@ fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, No> {
     if !policy.yolo_allowed.contains(&event.actor) {
         return Err(format!("{} set it, who is not in pipeline.yolo_allowed", event.actor).into());
     }
+    let trigger = format!("{}{}", policy.label_prefix, policy.trigger_label);
+    if !super::door::has_label(draft, &trigger) {
+        return Err(format!("the label `{trigger}` was taken off").into());
+    }
+    if let Some(hold) = super::gates::held(draft) {
+        return Err(format!("it is on hold: {}", hold.reason).into());
+    }
     let record = draft.record.as_ref().ok_or("there is no record")?;
     let head = record.head.as_ref().ok_or("there is no head")?;
     let pull = draft.own_pull().filter(|pull| pull.state == PullState::Open).ok_or("there is no open pull request")?;
+    let base = &draft.seen.repo.default_branch;
+    if pull.base_ref != *base {
+        return Err(format!("the pull request goes to {}, and what was judged goes to {base}", pull.base_ref).into());
+    }
     if pull.head != *head {
         return Err(format!("the pull request's head is {}, and {head} was judged", pull.head).into());
     }

@@ -127,7 +127,17 @@ fn shown_generation(shared: &Shared, issue: &IssueView, lease: &LeaseRead, pulls
     let pulled =
         pulls.iter().filter(|pull| own(&pull.author) && format!("{}\n", pull.body.replace('\r', "")).contains(&closes));
     let pulled = pulled.filter_map(|pull| marked_generation(&pull.body)).max();
-    leased.max(pulled)
+    leased.max(pulled).or_else(|| labelled(shared, issue).then_some(Generation(1)))
+}
+
+/// Whether Hydra's own identity ever showed a state of a run on the issue: it writes the record before that.
+fn labelled(shared: &Shared, issue: &IssueView) -> bool {
+    let policy = &shared.config.policy;
+    let Some(own) = shared.config.logins.get(&TokenRole::Orchestrator) else { return false };
+    issue.label_events.iter().any(|event| {
+        let name = event.label.strip_prefix(policy.label_prefix.as_str());
+        event.actor == *own && name.is_some_and(hydra_core::label::is_state)
+    })
 }
 
 fn marked_generation(body: &str) -> Option<Generation> {

@@ -356,6 +356,23 @@ impl Sim {
         Ok(world.merge_pull(repo, number, actor, false)?)
     }
 
+    /// Points a pull request at another base branch, as a person does.
+    ///
+    /// # Errors
+    /// When there is no such pull request or no such branch.
+    pub fn retarget(&self, repo: &str, number: u64, base: &str) -> Result<(), SimError> {
+        let mut world = self.inner.world();
+        let at = world.clock.now();
+        let tip = world.repo(repo)?.refs.get(&format!("refs/heads/{base}")).cloned();
+        let issue = world.thread_mut(repo, number)?;
+        let (Some(pull), Some(tip)) = (issue.pull.as_mut(), tip) else {
+            return Err(SimError::Refused { status: 422, message: "no such pull request or branch".to_owned() });
+        };
+        (pull.base_ref, pull.base) = (base.to_owned(), tip);
+        issue.updated_at = at;
+        Ok(())
+    }
+
     /// Commits to a branch as a person and pushes; `None` removes a file. A branch that is not there starts at the default branch. Returns the commit.
     ///
     /// # Errors

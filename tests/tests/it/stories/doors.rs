@@ -287,3 +287,17 @@ async fn the_younger_of_two_issues_goes_on_when_the_older_one_is_closed() {
     assert_eq!(story.count(Stage::Build, StageResult::Stopped), 1, "{:?}", story.stages());
     holds(story.pull().0.body.as_deref().unwrap(), &[&format!("Closes #{second}")]);
 }
+
+#[tokio::test]
+async fn a_status_comment_that_was_taken_away_before_there_is_a_pull_request_starts_nothing() {
+    let story = played(|spec| crate::stories::plays::does_nothing(spec)).begin().await;
+    story.run(&mut story.engine("1")).await;
+    assert!(story.has("build:fail") && story.pulls().is_empty(), "{:?}", story.labels());
+    let started = story.runtime().started().len();
+    let comment = story.github.issue(REPO, story.issue).unwrap().comments.remove(0);
+    story.github.delete_comment(REPO, comment.id).unwrap();
+    story.skip(Duration::from_secs(600));
+    let ended = story.run(&mut story.engine("2")).await;
+    holds(&story.reasons(&ended), &["the status comment is missing though work exists"]);
+    assert_eq!(story.runtime().started().len(), started, "what was spent is not forgotten");
+}

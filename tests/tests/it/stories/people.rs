@@ -284,4 +284,93 @@ mod yolo {
         story.run(&mut engine).await;
         assert!(story.pull().1.merged_at.is_some(), "{}", story.headline());
     }
+
+    /// A pull request that is ready but for somebody else's check, which is still under way; green ends the wait.
+    async fn waits_for_a_check(story: &Story, engine: &mut hydra_engine::Engine) -> impl AsyncFn() + use<> {
+        use hydra_core::view::StatusState;
+        story.run(engine).await;
+        let github = hydra_github::GitHub::new(story.github_config()).unwrap();
+        let head: hydra_core::CommitSha = story.branch().unwrap().parse().unwrap();
+        let says = move |state| hydra_core::ports::ForgeWrite::Status {
+            repo: REPO.parse().unwrap(),
+            commit: head.clone(),
+            context: "ci/windows".into(),
+            state,
+            description: String::new(),
+            url: None,
+        };
+        github.apply(TokenRole::Orchestrator, &says(StatusState::Pending)).await.unwrap();
+        story.label("yolo");
+        story.run_for_a_while(engine).await;
+        assert!(story.pull().1.merged_at.is_none());
+        async move || {
+            github.apply(TokenRole::Orchestrator, &says(StatusState::Success)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn cancelled_or_paused_or_without_the_label_it_is_not_merged_when_the_last_check_becomes_green() {
+        use hydra_engine::holds::{HoldEntry, Scope};
+        for stop in ["cancel", "pause", "label"] {
+            let story = allowed().begin().await;
+            let mut engine = story.engine("1");
+            let green = waits_for_a_check(&story, &mut engine).await;
+            story.skip(Duration::from_secs(2));
+            let entry = |cancel| HoldEntry {
+                reason: "not today".into(),
+                until: None,
+                set_at: hydra_core::ports::Clock::now(&*story.clock),
+                cancel,
+            };
+            match stop {
+                "cancel" => _ = story.operator().hold(&Scope::Issue(story.key()), entry(true)).unwrap(),
+                "pause" => _ = story.operator().hold(&Scope::Repo(REPO.parse().unwrap()), entry(false)).unwrap(),
+                _ => story.github.remove_label(REPO, story.issue, crate::stories::stage::TRIGGER, ADA).unwrap(),
+            }
+            green().await;
+            story.skip(Duration::from_secs(600));
+            let ended = story.run_for_a_while(&mut engine).await;
+            assert!(story.pull().1.merged_at.is_none(), "{stop}: {}", story.reasons(&ended));
+            story.skip(Duration::from_secs(600));
+            story.run_for_a_while(&mut story.engine("2")).await;
+            assert!(story.pull().1.merged_at.is_none(), "{stop}, after a restart");
+            if stop != "label" {
+                holds(&story.explain().await, &["`yolo` does not merge: it is on hold: not today"]);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pull_request_that_was_pointed_elsewhere_is_not_merged_there() {
+        let story = allowed().begin().await;
+        let mut engine = story.engine("1");
+        story.run(&mut engine).await;
+        story.github.push(REPO, "release", ADA, "A branch", &[("release.md", Some("1.0\n"))]).unwrap();
+        let (issue, _) = story.pull();
+        story.github.retarget(REPO, issue.number, "release").unwrap();
+        story.label("yolo");
+        let ended = story.run(&mut engine).await;
+        assert!(story.pull().1.merged_at.is_none(), "{}", story.reasons(&ended));
+        holds(&story.reasons(&ended), &["the pull request goes to release, and what was judged goes to main"]);
+    }
+
+    #[tokio::test]
+    async fn without_an_audit_log_nothing_is_merged() {
+        let story = allowed().begin().await;
+        let mut engine = story.engine("1");
+        let green = waits_for_a_check(&story, &mut engine).await;
+        let log = story.dir.path().join("audit.jsonl");
+        let kept = story.dir.path().join("audit.kept");
+        std::fs::rename(&log, &kept).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+        green().await;
+        story.skip(Duration::from_secs(600));
+        let ended = story.run_for_a_while(&mut engine).await;
+        assert!(story.pull().1.merged_at.is_none());
+        assert!(ended.last.failures.iter().any(|failure| failure.what == "the audit log"), "{:#?}", ended.last);
+        std::fs::rename(&kept, &log).unwrap();
+        story.skip(Duration::from_secs(600));
+        story.run(&mut engine).await;
+        assert!(story.pull().1.merged_at.is_some(), "{}", story.headline());
+    }
 }

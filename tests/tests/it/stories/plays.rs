@@ -10,7 +10,11 @@ use hydra_core::{
     ports::LogLine,
 };
 use serde_json::Value;
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 /// How long a played job takes.
 const TAKES: Duration = Duration::from_millis(40);
@@ -88,25 +92,59 @@ fn works(spec: &JobSpec, files: &[(&str, Vec<u8>)], head: Option<&str>) -> Play 
 
 /// A builder that delivers one commit on top of what it was given: a real bundle.
 pub(crate) fn builds(spec: &JobSpec, files: &[(&str, &str)]) -> Play {
-    let job = input(spec);
-    let Some(InputFile::Path(bundle)) = spec.inputs.get("repo.bundle") else { panic!("no repo.bundle") };
-    let dir = tempfile::tempdir().expect("a folder");
-    let git = |args: &[&str]| git(dir.path(), &job, args);
-    git(&["init", "-q"]);
-    git(&["fetch", "-q", &bundle.display().to_string(), "+refs/heads/*:refs/in/*"]);
-    git(&["checkout", "-q", "--detach", job.head.as_str()]);
-    for (path, text) in files {
-        let path = dir.path().join(path);
+    delivers(spec, |bench| files.iter().for_each(|(path, text)| bench.write(path, text)))
+}
+
+/// A builder's check-out at the head that it was given.
+pub(crate) struct Bench {
+    dir: tempfile::TempDir,
+    pub(crate) job: JobInput,
+}
+
+impl Bench {
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, text).expect("a file");
     }
-    git(&["add", "-A"]);
-    git(&["commit", "-q", "-m", "Work"]);
-    git(&["update-ref", "refs/heads/hydra-result", "HEAD"]);
-    git(&["bundle", "create", "-q", "changes.bundle", "refs/heads/hydra-result", &format!("^{}", job.head)]);
-    let head = git(&["rev-parse", "HEAD"]);
-    let bundle = std::fs::read(dir.path().join("changes.bundle")).expect("a bundle");
-    works(spec, &[("changes.bundle", bundle)], Some(&head))
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        git(self.dir.path(), &self.job, args)
+    }
+    pub(crate) fn commit(&self) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", "Work"]);
+    }
+    /// The commits between the given head and this one, under these names.
+    pub(crate) fn bundle(&self, refs: &[&str]) {
+        for name in refs {
+            self.git(&["update-ref", name, "HEAD"]);
+        }
+        let without = format!("^{}", self.job.head);
+        let args = [["bundle", "create", "-q", "changes.bundle"].as_slice(), refs, &[without.as_str()]].concat();
+        self.git(&args);
+    }
+}
+
+/// A builder that works like this. What it has not committed is committed, what it has not bundled is bundled.
+pub(crate) fn delivers(spec: &JobSpec, work: impl FnOnce(&Bench)) -> Play {
+    let Some(InputFile::Path(bundle)) = spec.inputs.get("repo.bundle") else { panic!("no repo.bundle") };
+    let bench = Bench { dir: tempfile::tempdir().expect("a folder"), job: input(spec) };
+    bench.git(&["init", "-q"]);
+    bench.git(&["fetch", "-q", &bundle.display().to_string(), "+refs/heads/*:refs/in/*"]);
+    bench.git(&["checkout", "-q", "--detach", bench.job.head.as_str()]);
+    work(&bench);
+    let made = bench.path("changes.bundle");
+    if !made.exists() {
+        if !bench.git(&["status", "--porcelain"]).is_empty() {
+            bench.commit();
+        }
+        bench.bundle(&[hydra_core::delivery::RESULT_REF]);
+    }
+    let head = bench.git(&["rev-parse", "HEAD"]);
+    works(spec, &[("changes.bundle", std::fs::read(made).expect("a bundle"))], Some(&head))
 }
 
 fn git(dir: &Path, job: &JobInput, args: &[&str]) -> String {
