@@ -55,3 +55,52 @@ fn every_commented_key_of_the_template_is_valid_when_it_is_uncommented() {
     let ran = sandbox.run(&["config", "show"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
 }
+
+/// Every `.md` file below a folder.
+fn markdown(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            markdown(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The command lines of a document: in its code spans, and after `$` in its examples.
+fn command_lines(text: &str) -> Vec<String> {
+    let spans = text.split('`').skip(1).step_by(2).filter(|span| span.starts_with("hydra ") && !span.contains('\n'));
+    let console = text.lines().filter_map(|line| line.strip_prefix("$ ")?.split('#').next());
+    let console = console.filter(|line| line.starts_with("hydra ") || line.contains("hydra-cli -- "));
+    spans.chain(console).map(|line| line.replace("cargo run -p hydra-cli --", "hydra")).collect()
+}
+
+#[test]
+fn every_command_line_of_the_documents_is_understood() {
+    use clap::Parser as _;
+    let mut files = vec![root().join("README.md"), root().join("CONTRIBUTING.md"), root().join("SECURITY.md")];
+    markdown(&root().join("docs"), &mut files);
+    let mut tried = 0;
+    for file in files {
+        for line in command_lines(&std::fs::read_to_string(&file).unwrap()) {
+            // Where a person chooses, the first that is offered.
+            let words = line.replace(['[', ']'], "").replace('…', "2h");
+            let words = words.split_whitespace().map(|word| match word.split(['|', '\\']).next().unwrap_or_default() {
+                "ISSUE" => "1",
+                "REPO" => "acme/words",
+                "STAGE" => "build",
+                "COMMAND" => "poll",
+                "SHELL" => "bash",
+                "NAME" => "git:builder",
+                other => other,
+            });
+            let parsed = hydra_cli::args::Cli::try_parse_from(words.collect::<Vec<_>>());
+            let shown = |error: &clap::Error| !error.use_stderr();
+            if let Err(error) = parsed.map(drop).or_else(|error| if shown(&error) { Ok(()) } else { Err(error) }) {
+                panic!("{}: {line}: {error}", file.display());
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 30, "{tried} command lines were found");
+}
