@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod decide;
+pub mod gate;
 pub mod host;
 pub mod index;
 pub mod policy;

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hydra-workspace", &["hydra-core"]),
     ("hydra-egress", &["hydra-core"]),
     ("hydra-agent", &["hydra-core", "hydra-egress"]),
+    ("hydra-gate", &["hydra-core", "hydra-egress"]),
     ("hydra-sim", &["hydra-core"]),
     (
         "hydra-cli",

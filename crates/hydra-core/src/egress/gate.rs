@@ -1,0 +1,217 @@
+//! What the gate of one job is told, and what it tells: one schema for the gate, the runtimes and every report.
+
+use super::{decide::DenyReason, host::HostPattern};
+use crate::{ContainerType, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
+
+/// Version of both schemas.
+pub const SCHEMA: u32 = 1;
+
+/// What a gate is told when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateConfig {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The job it stands before.
+    pub job: String,
+    /// The type of the agent's container.
+    pub container_type: ContainerType,
+    /// SHA-256 of the policy.
+    pub policy: String,
+    /// The names that may be reached.
+    pub allow: BTreeSet<HostPattern>,
+    /// Resolvers to ask about them; empty: those of the gate's own container.
+    #[serde(default)]
+    pub resolvers: BTreeSet<SocketAddr>,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: GateLimits,
+}
+
+/// A gate's bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateLimits {
+    /// Connections at a time.
+    pub connections: u32,
+    /// Bytes sent to one host, all connections of the job together.
+    pub bytes_up: u64,
+    /// Bytes of a ClientHello, or of a request's head.
+    pub hello_bytes: u32,
+    /// Time for it to come, in milliseconds.
+    pub hello_millis: u32,
+    /// Time to resolve a name and to connect, each, in milliseconds.
+    pub connect_millis: u32,
+}
+
+impl Default for GateLimits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            bytes_up: 1024 * 1024 * 1024,
+            hello_bytes: 64 * 1024,
+            hello_millis: 10_000,
+            connect_millis: 10_000,
+        }
+    }
+}
+
+crate::stage::closed!(
+    /// Where something was refused.
+    Layer, "layer of the gate" {
+    /// A look-up.
+    Dns = "dns",
+    /// A handshake.
+    Tls = "tls",
+    /// An explicit proxy request.
+    Connect = "connect",
+    /// A packet, by the kernel.
+    Packet = "packet",
+    /// The gate's own look-up.
+    Resolve = "resolve",
+    /// A bound.
+    Limit = "limit",
+    /// A request inside a connection that is looked into.
+    Inspect = "inspect",
+});
+
+/// One refusal: the same in every mode. Written when it is seen first; what is alike is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    /// When it was seen first.
+    pub ts: Timestamp,
+    /// The job.
+    pub job: String,
+    /// The type of its container.
+    pub container_type: ContainerType,
+    /// Where.
+    pub layer: Layer,
+    /// Why.
+    pub reason: DenyReason,
+    /// The name that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The name in the handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
+    /// The address that was dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dst: Option<IpAddr>,
+    /// And its port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dport: Option<u16>,
+    /// `tcp`, `udp`, `icmp`, or a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proto: Option<String>,
+    /// Whose packet it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// How often.
+    pub count: u64,
+    /// Bytes that were sent before it was refused.
+    #[serde(default)]
+    pub bytes: u64,
+    /// A line to paste into the policy; empty where none would help.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+}
+
+/// What went to a host that may be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The name.
+    pub host: String,
+    /// Connections.
+    pub connections: u64,
+    /// Bytes sent.
+    pub up: u64,
+    /// Bytes received.
+    pub down: u64,
+}
+
+/// One line of a gate's output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GateLine {
+    /// It serves.
+    Ready {
+        /// [`SCHEMA`].
+        v: u32,
+        /// SHA-256 of the policy.
+        policy: String,
+    },
+    /// Something was refused for the first time.
+    Denied(Denial),
+    /// Everything so far; the last one counts.
+    Report {
+        /// [`SCHEMA`].
+        v: u32,
+        /// SHA-256 of the policy.
+        policy: String,
+        /// Hosts that were reached.
+        reached: Vec<Reached>,
+        /// What was refused, with exact counts.
+        denied: Vec<Denial>,
+    },
+}
+
+impl DenyReason {
+    /// Where it is refused.
+    #[must_use]
+    pub const fn layer(self) -> Layer {
+        match self {
+            Self::DnsNotAllowed | Self::DnsQtype => Layer::Dns,
+            Self::TlsNoSni
+            | Self::TlsNotTls
+            | Self::TlsSniNotAllowed
+            | Self::TlsSniDnsMismatch
+            | Self::TlsEch
+            | Self::TlsHelloTimeout => Layer::Tls,
+            Self::ConnectPort | Self::ConnectMethod | Self::ConnectSniMismatch => Layer::Connect,
+            Self::ResolvePrivate | Self::ResolveFailed => Layer::Resolve,
+            Self::PacketTcp | Self::PacketUdp | Self::PacketOther => Layer::Packet,
+            Self::LimitConns | Self::LimitBytes => Layer::Limit,
+            Self::InspectHostMismatch | Self::InspectMethod => Layer::Inspect,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reasons_name_begins_with_its_layer() {
+        for reason in DenyReason::ALL {
+            assert_eq!(reason.as_str().split('.').next(), Some(reason.layer().as_str()));
+        }
+    }
+
+    #[test]
+    fn lines_read_back() {
+        let line = GateLine::Denied(Denial {
+            ts: Timestamp::UNIX_EPOCH,
+            job: "hydra-x".into(),
+            container_type: ContainerType::Builder,
+            layer: Layer::Dns,
+            reason: DenyReason::DnsNotAllowed,
+            host: Some("paste.example.org".into()),
+            sni: None,
+            dst: None,
+            dport: None,
+            proto: Some("udp".into()),
+            uid: None,
+            count: 1,
+            bytes: 0,
+            hint: "egress.extra.builder += \"paste.example.org\"".into(),
+        });
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(text.contains(r#""kind":"denied""#) && text.contains(r#""reason":"dns.not_allowed""#), "{text}");
+        assert_eq!(serde_json::from_str::<GateLine>(&text).unwrap(), line);
+    }
+}

@@ -1,0 +1,108 @@
+//! The command line of the one binary: a role each.
+
+use crate::{
+    Gate, gate, holder,
+    netinit::{self, Step},
+};
+use clap::{Parser, Subcommand};
+use hydra_core::egress::{HostName, gate::GateConfig};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a gate waits for its sockets.
+const WAIT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Parser)]
+#[command(name = "hydra-gate", version, about = "The egress gate of one job")]
+struct Cli {
+    /// The folder that the three roles share, and no agent sees
+    #[arg(long, global = true, default_value = "/run/hydra-gate")]
+    dir: PathBuf,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Owns the agent's network namespace and keeps the sockets
+    Hold,
+    /// Fences the agent's namespace, makes the sockets, proves the fence, and ends
+    NetInit {
+        /// A name that must resolve
+        #[arg(long)]
+        allowed: Option<HostName>,
+        /// A fault, for tests: this step fails
+        #[arg(long, hide = true, env = "HYDRA_GATE_FAIL_AT")]
+        fail_at: Option<Step>,
+    },
+    /// Fences the gate's own namespace, and ends
+    Close {
+        /// A resolver that the gate may ask
+        #[arg(long)]
+        resolver: Vec<SocketAddr>,
+        /// A self-hosted model API that it may reach
+        #[arg(long)]
+        model: Vec<SocketAddr>,
+    },
+    /// Serves
+    Serve {
+        /// What it may let through
+        #[arg(long, default_value = "gate.json")]
+        config: PathBuf,
+    },
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.role {
+        Role::Hold => holder::hold(&cli.dir).map_err(|error| format!("{}: {error}", cli.dir.display())),
+        Role::NetInit { allowed, fail_at } => net_init(&cli.dir, allowed.as_ref(), *fail_at),
+        Role::Close { resolver, model } => {
+            let table = hydra_egress::nft::gate(&resolver.iter().copied().collect(), &model.iter().copied().collect());
+            netinit::command("nft", &["-f", "-"], &table).map(drop)
+        }
+        Role::Serve { config } => serve(&cli.dir, config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the runtime shows it as the reason of a start that failed")]
+fn complain(why: &str) {
+    eprintln!("hydra-gate: {why}");
+}
+
+#[expect(clippy::print_stdout, reason = "the runtime reads it")]
+fn net_init(folder: &Path, allowed: Option<&HostName>, fail_at: Option<Step>) -> Result<(), String> {
+    let proof = netinit::run(folder, allowed, fail_at).map_err(|failed| failed.to_string())?;
+    println!("{}", serde_json::to_string(&proof).map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn serve(folder: &Path, config: &Path) -> Result<(), String> {
+    let path = folder.join(config);
+    let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let config: GateConfig = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let sockets = holder::take(folder, WAIT).map_err(|error| format!("the holder: {error}"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let gate = Arc::new(Gate::new(config, Box::new(std::io::stdout()))?);
+        let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let stop = async move { _ = end.recv().await };
+        gate::serve(gate, sockets, stop).await.map_err(|error| error.to_string())
+    })
+}

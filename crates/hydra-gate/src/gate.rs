@@ -1,0 +1,149 @@
+//! One gate: what it may let through, and its sockets served until it is told to end.
+
+use crate::{
+    descriptors::Sockets,
+    dial::Dialer,
+    dns,
+    events::{Events, Lines, Refused},
+    names::Names,
+    packets,
+    relay::Buffers,
+    tls,
+};
+use hydra_core::egress::{
+    AllowedNames, DenyReason, HostName,
+    gate::{GateConfig, GateLimits},
+};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
+
+/// How long to wait before connections are accepted again when there were no descriptors for one.
+const BREATH: Duration = Duration::from_millis(50);
+/// Look-ups over TCP at a time.
+const LOOKUPS: usize = 64;
+
+/// What every connection of one job shares.
+pub struct Gate {
+    pub(crate) events: Events,
+    pub(crate) dialer: Dialer,
+    pub(crate) limits: GateLimits,
+    pub(crate) buffers: Buffers,
+    allowed: AllowedNames,
+    names: Mutex<Names>,
+}
+
+impl Gate {
+    /// Makes one; its lines go there.
+    ///
+    /// # Errors
+    /// When there is no resolver to ask.
+    pub fn new(config: GateConfig, lines: Lines) -> Result<Self, String> {
+        Ok(Self {
+            dialer: Dialer::new(&config)?,
+            limits: config.limits,
+            buffers: Buffers::default(),
+            allowed: config.allow.iter().cloned().collect(),
+            names: Mutex::default(),
+            events: Events::new(config, lines),
+        })
+    }
+    /// Whether a name may be reached.
+    pub(crate) fn allows(&self, name: &HostName) -> bool {
+        self.allowed.allows(name)
+    }
+    /// The address that stands for a name that may be reached.
+    pub(crate) fn address(&self, name: &HostName) -> Option<Ipv4Addr> {
+        self.allows(name).then(|| self.names.lock().unwrap_or_else(PoisonError::into_inner).address(name))
+    }
+    /// The name that an address stands for.
+    pub(crate) fn named(&self, address: IpAddr) -> Option<HostName> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).of(address).cloned()
+    }
+}
+
+/// Serves until `stop`, then tells everything.
+///
+/// # Errors
+/// When a socket cannot be served any more: then none is, and the agent is refused everything.
+pub async fn serve(gate: Arc<Gate>, sockets: Sockets, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let mut tasks = JoinSet::new();
+    let connections = Arc::new(Semaphore::new(gate.limits.connections as usize));
+    for listener in sockets.tls {
+        let (gate, connections) = (Arc::clone(&gate), Arc::clone(&connections));
+        tasks.spawn(async move {
+            accept(gate, listener, connections, async |gate, stream| tls::serve(&gate, stream).await).await
+        });
+    }
+    let lookups = Arc::new(Semaphore::new(LOOKUPS));
+    for listener in sockets.dns_tcp {
+        let (gate, lookups) = (Arc::clone(&gate), Arc::clone(&lookups));
+        tasks.spawn(async move { accept(gate, listener, lookups, dns::serve_tcp).await });
+    }
+    for socket in sockets.dns_udp {
+        tasks.spawn(dns::serve_udp(Arc::clone(&gate), socket));
+    }
+    for socket in sockets.packets {
+        tasks.spawn(packets::serve(Arc::clone(&gate), socket));
+    }
+    gate.events.ready();
+    let ended = tokio::select! {
+        () = pin!(stop) => Ok(()),
+        Some(ended) = tasks.join_next() => match ended {
+            Ok(Ok(())) => Err(io::Error::other("a socket is served no more")),
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(io::Error::other(error)),
+        },
+    };
+    tasks.shutdown().await;
+    gate.events.report();
+    ended
+}
+
+/// Accepts connections, each in a task of its own; all of them end with this one.
+async fn accept<F>(
+    gate: Arc<Gate>,
+    listener: std::net::TcpListener,
+    room: Arc<Semaphore>,
+    serve: impl Fn(Arc<Gate>, TcpStream) -> F,
+) -> io::Result<()>
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let mut tasks = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = tasks.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            // No descriptor, no memory, or it was gone already: whoever waits is served when there is room again.
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            let refused = stream.local_addr().map(Refused::at).unwrap_or_default();
+            gate.events.denied(DenyReason::LimitConns, refused);
+            continue;
+        };
+        tasks.spawn(held(permit, serve(Arc::clone(&gate), stream)));
+    }
+}
+
+/// What becomes of a connection is its own affair: that it broke is no error of the gate.
+async fn held(permit: OwnedSemaphorePermit, connection: impl Future<Output = io::Result<()>>) {
+    _ = connection.await;
+    drop(permit);
+}

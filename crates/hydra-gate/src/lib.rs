@@ -1,0 +1,27 @@
+//! The running fence of one job: it answers names, judges handshakes, dials what its policy names, and tells what it refused.
+//!
+//! Three roles of one binary: [`holder`] owns the agent's network namespace and keeps the descriptors of its sockets; [`netinit`] fences that
+//! namespace, makes the sockets in it, hands them over, proves the fence and ends; [`gate`] serves them from a container of its own, where it
+//! has no capability and the agent has nothing.
+
+pub mod args;
+mod connect;
+mod descriptors;
+mod dial;
+mod dns;
+mod events;
+mod gate;
+mod holder;
+mod names;
+mod netinit;
+mod packets;
+mod proof;
+mod relay;
+mod tls;
+
+pub use args::run;
+pub use descriptors::Sockets;
+pub use dns::{Answer, respond};
+pub use events::Lines;
+pub use gate::{Gate, serve};
+pub use tls::hello::{Hello, HelloReader};

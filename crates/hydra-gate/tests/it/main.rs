@@ -1,0 +1,9 @@
+//! The gate as it runs: three processes, two namespaces of their own, and a fake internet that counts what reaches it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod agent;
+mod internet;
+mod life;
+mod names;
+mod packets;
+mod world;

@@ -1,0 +1,158 @@
+//! A job's fence without containers: holder, net-init and gate as processes, each in the namespace that it has in a container.
+
+use crate::internet::Internet;
+use hydra_core::{
+    ContainerType,
+    egress::gate::{Denial, GateConfig, GateLimits, GateLine, SCHEMA},
+};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hydra-gate");
+
+/// A process that is killed when the test is done with it.
+pub(crate) struct Process(pub(crate) Child);
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// A network namespace with nobody in it but one that sleeps.
+pub(crate) fn namespace() -> Process {
+    let made = Process::start(Command::new("unshare").args(["--net", "sleep", "600"]));
+    let own = fs::read_link("/proc/self/ns/net").unwrap();
+    until("a namespace", || fs::read_link(format!("/proc/{}/ns/net", made.id())).is_ok_and(|its| its != own));
+    made
+}
+
+pub(crate) fn until(what: &str, mut seen: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !seen() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what} never comes");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A command in somebody's namespace.
+pub(crate) fn inside(pid: u32, program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args(["--target", &pid.to_string(), "--net", program]).args(args);
+    command
+}
+
+/// The same, and it must go well.
+pub(crate) fn run(pid: u32, line: &str) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let output = inside(pid, words[0], &words[1..]).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+pub(crate) struct World {
+    pub(crate) internet: Internet,
+    pub(crate) holder: Process,
+    pub(crate) gate: Option<Process>,
+    place: Process,
+    dir: TempDir,
+    config: GateConfig,
+}
+
+/// What may be reached in every test.
+const ALLOWED: [&str; 4] = ["api.example.org", "*.files.example.org", "inside.example.org", "nowhere.example.org"];
+
+impl World {
+    /// Fenced, proved, and served.
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+    pub(crate) fn with(change: impl FnOnce(&mut GateLimits)) -> Self {
+        let mut world = Self::before(change);
+        world.serve();
+        let output = world.fence(&["--allowed", "api.example.org"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        world.internet.forget();
+        world
+    }
+    /// Nothing is fenced yet, and nothing serves.
+    pub(crate) fn before(change: impl FnOnce(&mut GateLimits)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let place = namespace();
+        let internet = Internet::new(place.id());
+        let holder =
+            Process::start(Command::new("unshare").args(["--net", PROGRAM, "--dir"]).arg(dir.path()).arg("hold"));
+        until("the holder", || dir.path().join("holder.sock").exists());
+        let mut limits = GateLimits { hello_millis: 1_500, connect_millis: 3_000, ..GateLimits::default() };
+        change(&mut limits);
+        let config = GateConfig {
+            schema: SCHEMA,
+            job: "hydra-test".into(),
+            container_type: ContainerType::Builder,
+            policy: "0".repeat(64),
+            allow: ALLOWED.iter().map(|line| line.parse().unwrap()).collect(),
+            resolvers: [internet.resolver()].into(),
+            limits,
+        };
+        fs::write(dir.path().join("gate.json"), serde_json::to_vec(&config).unwrap()).unwrap();
+        Self { internet, holder, gate: None, place, dir, config }
+    }
+    fn lines_of_gate(&self) -> PathBuf {
+        self.dir.path().join("lines.jsonl")
+    }
+    /// Starts a gate.
+    pub(crate) fn serve(&mut self) {
+        let lines = File::options().create(true).append(true).open(self.lines_of_gate()).unwrap();
+        let dir = self.dir.path().display().to_string();
+        let mut command = inside(self.place.id(), PROGRAM, &["--dir", &dir, "serve"]);
+        self.gate = Some(Process::start(command.stdout(lines)));
+    }
+    /// Runs net-init.
+    pub(crate) fn fence(&self, args: &[&str]) -> Output {
+        let dir = self.dir.path().display().to_string();
+        let args = [&["--dir", dir.as_str(), "net-init"], args].concat();
+        inside(self.holder.id(), PROGRAM, &args).output().unwrap()
+    }
+    /// What the gate has told so far.
+    pub(crate) fn lines(&self) -> Vec<GateLine> {
+        let text = fs::read_to_string(self.lines_of_gate()).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+    /// The one refusal that was told, in short: reason, and what it was about.
+    #[track_caller]
+    pub(crate) fn one_refusal(&self) -> Denial {
+        // What the kernel tells comes a moment later.
+        let told = || -> Vec<Denial> {
+            self.lines()
+                .into_iter()
+                .filter_map(|line| if let GateLine::Denied(denial) = line { Some(denial) } else { None })
+                .collect()
+        };
+        until("a refusal", || !told().is_empty());
+        std::thread::sleep(Duration::from_millis(150));
+        let [one] = told().try_into().unwrap_or_else(|all: Vec<Denial>| panic!("{all:#?}"));
+        assert_eq!((one.job.as_str(), one.layer), (self.config.job.as_str(), one.reason.layer()));
+        one
+    }
+    /// Ends the gate and takes its report.
+    pub(crate) fn report(&mut self) -> GateLine {
+        let gate = self.gate.take().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(gate.id().cast_signed()), nix::sys::signal::Signal::SIGTERM)
+            .unwrap();
+        until("its report", || matches!(self.lines().last(), Some(GateLine::Report { .. })));
+        self.lines().pop().unwrap()
+    }
+}
