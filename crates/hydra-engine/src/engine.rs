@@ -58,6 +58,8 @@ pub struct Engine {
     pub(crate) planner: fn(&Snapshot) -> Plan,
     pub(crate) audit_broken: Option<(Timestamp, String)>,
     pub(crate) draining: bool,
+    /// Nobody asks a report for the reasons: a daemon's observer is told when they change.
+    pub(crate) terse: bool,
     /// What holds and accounts looked like in the last cycle: what waits for them is looked at when they change.
     pub(crate) last_waits: u64,
     pub(crate) breaker: Breaker,
@@ -85,6 +87,7 @@ impl Engine {
             planner: hydra_core::plan::plan,
             audit_broken: None,
             draining: false,
+            terse: false,
             last_waits: 0,
             breaker,
             asked: BTreeSet::new(),

@@ -20,7 +20,7 @@ pub struct CycleReport {
     pub writes: usize,
     /// What could not be observed or done.
     pub failures: Vec<Failure>,
-    /// Why nothing more happens, for each issue that was looked at.
+    /// Why nothing more happens, for each issue that was looked at; not in a daemon, whose observer is told when they change.
     pub reasons: BTreeMap<IssueKey, Vec<String>>,
     /// Of these, the ones where a person must act or attempts are used up.
     pub handed_over: BTreeSet<IssueKey>,

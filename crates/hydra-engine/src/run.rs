@@ -75,6 +75,7 @@ impl Engine {
 
     async fn run(&mut self, stop: impl Future<Output = ()>, until_rest: bool) -> Ended {
         let mut stop = pin!(stop);
+        self.terse = !until_rest;
         let mut ended =
             Ended { cycles: 0, actions: 0, writes: 0, last: CycleReport::default(), issues: BTreeMap::new() };
         loop {

@@ -237,8 +237,12 @@ impl Engine {
             let kinds = plan.reasons.iter().map(Reason::name).collect();
             self.shared.observer.saw(&Happening::ReasonChanged { issue: key.clone(), reasons: texts.clone(), kinds });
         }
-        report.reasons.insert(key.clone(), texts);
-        if plan.reasons.iter().any(|reason| matches!(reason, Reason::NeedsInput { .. } | Reason::Maxed { .. })) {
+        if !self.terse {
+            report.reasons.insert(key.clone(), texts);
+        }
+        if !self.terse
+            && plan.reasons.iter().any(|reason| matches!(reason, Reason::NeedsInput { .. } | Reason::Maxed { .. }))
+        {
             report.handed_over.insert(key.clone());
         }
         let waits = Waits::of(&plan.reasons);

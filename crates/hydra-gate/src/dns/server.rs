@@ -5,7 +5,6 @@ use crate::{events::Refused, gate::Gate};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use std::{
     io::{self, IoSliceMut},
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -53,13 +52,7 @@ pub(crate) async fn serve_udp(gate: Arc<Gate>, socket: std::net::UdpSocket) -> i
 }
 
 async fn send(socket: &UdpSocket, state: &UdpSocketState, bytes: &[u8], to: &RecvMeta) {
-    let transmit = Transmit {
-        destination: to.addr,
-        ecn: None,
-        contents: bytes,
-        segment_size: None,
-        src_ip: to.dst_ip.map(IpAddr::from),
-    };
+    let transmit = Transmit { destination: to.addr, ecn: None, contents: bytes, segment_size: None, src_ip: to.dst_ip };
     let write = || state.try_send(socket.into(), &transmit);
     // Who does not take its answer asks again.
     _ = tokio::time::timeout(PATIENCE, socket.async_io(Interest::WRITABLE, write)).await;

@@ -1,5 +1,5 @@
 //! The gate as it runs: three processes, two namespaces of their own, and a fake internet that counts what reaches it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod agent;
 mod internet;

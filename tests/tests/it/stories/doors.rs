@@ -290,7 +290,7 @@ async fn the_younger_of_two_issues_goes_on_when_the_older_one_is_closed() {
 
 #[tokio::test]
 async fn a_status_comment_that_was_taken_away_before_there_is_a_pull_request_starts_nothing() {
-    let story = played(|spec| crate::stories::plays::does_nothing(spec)).begin().await;
+    let story = played(crate::stories::plays::does_nothing).begin().await;
     story.run(&mut story.engine("1")).await;
     assert!(story.has("build:fail") && story.pulls().is_empty(), "{:?}", story.labels());
     let started = story.runtime().started().len();

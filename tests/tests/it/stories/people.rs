@@ -323,8 +323,8 @@ mod yolo {
                 cancel,
             };
             match stop {
-                "cancel" => _ = story.operator().hold(&Scope::Issue(story.key()), entry(true)).unwrap(),
-                "pause" => _ = story.operator().hold(&Scope::Repo(REPO.parse().unwrap()), entry(false)).unwrap(),
+                "cancel" => story.operator().hold(&Scope::Issue(story.key()), entry(true)).unwrap(),
+                "pause" => story.operator().hold(&Scope::Repo(REPO.parse().unwrap()), entry(false)).unwrap(),
                 _ => story.github.remove_label(REPO, story.issue, crate::stories::stage::TRIGGER, ADA).unwrap(),
             }
             green().await;
