@@ -1,6 +1,9 @@
 //! A job: one run of one stage in one container. Its key names it, its specification says how it is started.
 
-use crate::{AccountName, ContainerType, Generation, IssueKey, JobId, Stage, TokenRole, persona::Limits};
+use crate::{
+    AccountName, ContainerType, Generation, IssueKey, JobId, Stage, TokenRole, egress::gate::GateConfig,
+    persona::Limits,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -84,6 +87,21 @@ pub enum Network {
     None,
     /// A named network, made if it is not there.
     Named(String),
+    /// Behind a gate of its own (mode `isolated`): no interface but `lo`, and every packet ends at the gate or nowhere.
+    Gated(Box<Gated>),
+}
+
+/// The gate before one job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gated {
+    /// Its image.
+    pub image: ImageRef,
+    /// The network that the gate itself is on.
+    pub network: String,
+    /// Host names that the gate resolves without asking, `name -> address`.
+    pub hosts: BTreeMap<String, String>,
+    /// What it may let through.
+    pub config: GateConfig,
 }
 
 /// A file for the container's `/in` (or `/spec`).

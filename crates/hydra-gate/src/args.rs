@@ -5,10 +5,11 @@ use crate::{
     netinit::{self, Step},
 };
 use clap::{Parser, Subcommand};
-use hydra_core::egress::{HostName, gate::GateConfig};
+use hydra_core::egress::{Endpoint, HostName, gate::GateConfig};
 use std::{
+    collections::BTreeSet,
     fs,
-    net::SocketAddr,
+    net::{SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -38,6 +39,9 @@ enum Role {
         /// A name that must resolve
         #[arg(long)]
         allowed: Option<HostName>,
+        /// The port of a self-hosted model API
+        #[arg(long)]
+        model_port: Option<u16>,
         /// A fault, for tests: this step fails
         #[arg(long, hide = true, env = "HYDRA_GATE_FAIL_AT")]
         fail_at: Option<Step>,
@@ -47,9 +51,9 @@ enum Role {
         /// A resolver that the gate may ask
         #[arg(long)]
         resolver: Vec<SocketAddr>,
-        /// A self-hosted model API that it may reach
+        /// A self-hosted model API that it may reach; its name is looked up now
         #[arg(long)]
-        model: Vec<SocketAddr>,
+        model: Option<Endpoint>,
     },
     /// Serves
     Serve {
@@ -65,11 +69,8 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.role {
         Role::Hold => holder::hold(&cli.dir).map_err(|error| format!("{}: {error}", cli.dir.display())),
-        Role::NetInit { allowed, fail_at } => net_init(&cli.dir, allowed.as_ref(), *fail_at),
-        Role::Close { resolver, model } => {
-            let table = hydra_egress::nft::gate(&resolver.iter().copied().collect(), &model.iter().copied().collect());
-            netinit::command("nft", &["-f", "-"], &table).map(drop)
-        }
+        Role::NetInit { allowed, model_port, fail_at } => net_init(&cli.dir, allowed.as_ref(), *model_port, *fail_at),
+        Role::Close { resolver, model } => close(resolver, model.as_ref()),
         Role::Serve { config } => serve(&cli.dir, config),
     };
     match done {
@@ -87,10 +88,27 @@ fn complain(why: &str) {
 }
 
 #[expect(clippy::print_stdout, reason = "the runtime reads it")]
-fn net_init(folder: &Path, allowed: Option<&HostName>, fail_at: Option<Step>) -> Result<(), String> {
-    let proof = netinit::run(folder, allowed, fail_at).map_err(|failed| failed.to_string())?;
+fn net_init(
+    folder: &Path,
+    allowed: Option<&HostName>,
+    model: Option<u16>,
+    fail_at: Option<Step>,
+) -> Result<(), String> {
+    let proof = netinit::run(folder, allowed, model, fail_at).map_err(|failed| failed.to_string())?;
     println!("{}", serde_json::to_string(&proof).map_err(|error| error.to_string())?);
     Ok(())
+}
+
+fn close(resolvers: &[SocketAddr], model: Option<&Endpoint>) -> Result<(), String> {
+    let model: BTreeSet<SocketAddr> = match model {
+        None => BTreeSet::new(),
+        Some(endpoint) => {
+            let found = (endpoint.host(), endpoint.port()).to_socket_addrs();
+            found.map_err(|error| format!("the model API {endpoint}: {error}"))?.collect()
+        }
+    };
+    let table = hydra_egress::nft::gate(&resolvers.iter().copied().collect(), &model);
+    netinit::command("nft", &["-f", "-"], &table).map(drop)
 }
 
 fn serve(folder: &Path, config: &Path) -> Result<(), String> {

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     DnsTcp,
     /// UDP 53.
     DnsUdp,
+    /// The port of a self-hosted model API.
+    Model,
     /// What the kernel refused.
     Packets,
 }
@@ -91,6 +93,8 @@ pub struct Sockets {
     pub dns_tcp: Vec<TcpListener>,
     /// UDP 53, of both families.
     pub dns_udp: Vec<UdpSocket>,
+    /// The port of a self-hosted model API, of both families.
+    pub model: Vec<TcpListener>,
     /// The netlink socket that tells what the kernel refused.
     pub packets: Vec<OwnedFd>,
 }
@@ -107,6 +111,7 @@ impl Sockets {
                 Kind::Tls => sockets.tls.push(descriptor.into()),
                 Kind::DnsTcp => sockets.dns_tcp.push(descriptor.into()),
                 Kind::DnsUdp => sockets.dns_udp.push(descriptor.into()),
+                Kind::Model => sockets.model.push(descriptor.into()),
                 Kind::Packets => sockets.packets.push(descriptor),
             }
         }
@@ -118,6 +123,7 @@ impl Sockets {
         of(Kind::Tls, self.tls.len())
             .chain(of(Kind::DnsTcp, self.dns_tcp.len()))
             .chain(of(Kind::DnsUdp, self.dns_udp.len()))
+            .chain(of(Kind::Model, self.model.len()))
             .chain(of(Kind::Packets, self.packets.len()))
             .collect()
     }
@@ -125,6 +131,7 @@ impl Sockets {
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let tcp = self.tls.iter().chain(&self.dns_tcp).map(|socket| socket.as_fd());
         let udp = self.dns_udp.iter().map(|socket| socket.as_fd());
-        tcp.chain(udp).chain(self.packets.iter().map(|socket| socket.as_fd())).collect()
+        let model = self.model.iter().map(|socket| socket.as_fd());
+        tcp.chain(udp).chain(model).chain(self.packets.iter().map(|socket| socket.as_fd())).collect()
     }
 }

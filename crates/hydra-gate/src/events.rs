@@ -81,7 +81,7 @@ pub(crate) struct Usage {
 #[derive(Default)]
 struct Counts {
     denied: BTreeMap<(DenyReason, Refused), Denial>,
-    reached: BTreeMap<HostName, Arc<Usage>>,
+    reached: BTreeMap<String, Arc<Usage>>,
 }
 
 /// Where lines go: standard output, or a test's buffer.
@@ -140,9 +140,9 @@ impl Events {
         }
     }
     /// The counters of a host that is reached.
-    pub(crate) fn usage(&self, host: &HostName) -> Arc<Usage> {
+    pub(crate) fn usage(&self, host: &str) -> Arc<Usage> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(counts.reached.entry(host.clone()).or_default())
+        Arc::clone(counts.reached.entry(host.to_owned()).or_default())
     }
     pub(crate) fn ready(&self) {
         self.say(&GateLine::Ready { v: SCHEMA, policy: self.config.policy.clone() });
@@ -152,7 +152,7 @@ impl Events {
         let line = {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             let reached = counts.reached.iter().map(|(host, usage)| Reached {
-                host: host.to_string(),
+                host: host.clone(),
                 connections: usage.connections.load(Ordering::Relaxed),
                 up: usage.up.load(Ordering::Relaxed),
                 down: usage.down.load(Ordering::Relaxed),

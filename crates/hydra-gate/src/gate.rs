@@ -5,13 +5,14 @@ use crate::{
     dial::Dialer,
     dns,
     events::{Events, Lines, Refused},
+    model,
     names::Names,
     packets,
     relay::Buffers,
     tls,
 };
 use hydra_core::egress::{
-    AllowedNames, DenyReason, HostName,
+    AllowedNames, DenyReason, Endpoint, HostName, HostPattern,
     gate::{GateConfig, GateLimits},
 };
 use std::{
@@ -39,6 +40,8 @@ pub struct Gate {
     pub(crate) dialer: Dialer,
     pub(crate) limits: GateLimits,
     pub(crate) buffers: Buffers,
+    /// A self-hosted model API.
+    pub(crate) model: Option<Endpoint>,
     allowed: AllowedNames,
     names: Mutex<Names>,
 }
@@ -53,7 +56,8 @@ impl Gate {
             dialer: Dialer::new(&config)?,
             limits: config.limits,
             buffers: Buffers::default(),
-            allowed: config.allow.iter().cloned().collect(),
+            allowed: config.allow.iter().cloned().chain(model_name(&config)).collect(),
+            model: config.model.clone(),
             names: Mutex::default(),
             events: Events::new(config, lines),
         })
@@ -70,6 +74,11 @@ impl Gate {
     pub(crate) fn named(&self, address: IpAddr) -> Option<HostName> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).of(address).cloned()
     }
+}
+
+/// The name of a self-hosted model API, where it has one: it must resolve.
+fn model_name(config: &GateConfig) -> Option<HostPattern> {
+    config.model.as_ref()?.host().parse().ok().map(HostPattern::Exact)
 }
 
 /// Serves until `stop`, then tells everything.
@@ -92,6 +101,12 @@ pub async fn serve(gate: Arc<Gate>, sockets: Sockets, stop: impl Future<Output =
     }
     for socket in sockets.dns_udp {
         tasks.spawn(dns::serve_udp(Arc::clone(&gate), socket));
+    }
+    for listener in sockets.model {
+        let (gate, connections) = (Arc::clone(&gate), Arc::clone(&connections));
+        tasks.spawn(async move {
+            accept(gate, listener, connections, async |gate, stream| model::serve(&gate, stream).await).await
+        });
     }
     for socket in sockets.packets {
         tasks.spawn(packets::serve(Arc::clone(&gate), socket));

@@ -12,7 +12,6 @@ use hydra_core::egress::HostName;
 use hydra_egress::nft;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
 use std::{
-    collections::BTreeSet,
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
@@ -48,7 +47,12 @@ pub(crate) struct Failed {
 const BACKLOG: i32 = 1024;
 
 /// Takes every step. `fail_at` is a fault that a test puts in.
-pub(crate) fn run(folder: &Path, allowed: Option<&HostName>, fail_at: Option<Step>) -> Result<Proof, Failed> {
+pub(crate) fn run(
+    folder: &Path,
+    allowed: Option<&HostName>,
+    model: Option<u16>,
+    fail_at: Option<Step>,
+) -> Result<Proof, Failed> {
     let step = |step: Step| move |why: String| Failed { step, why };
     let fault = |step: Step| match fail_at {
         Some(at) if at == step => Err(Failed { step, why: "a fault was put in".to_owned() }),
@@ -64,9 +68,9 @@ pub(crate) fn run(folder: &Path, allowed: Option<&HostName>, fail_at: Option<Ste
         command("ip", &["-6", "route", "replace", "local", "::/0", "dev", "lo"], "").map_err(step(Step::Routes))?;
     }
     fault(Step::Table)?;
-    command("nft", &["-f", "-"], &nft::agent(&BTreeSet::new())).map_err(step(Step::Table))?;
+    command("nft", &["-f", "-"], &nft::agent(&model.into_iter().collect())).map_err(step(Step::Table))?;
     fault(Step::Sockets)?;
-    let sockets = sockets(v6).map_err(|error| Failed { step: Step::Sockets, why: error.to_string() })?;
+    let sockets = sockets(v6, model).map_err(|error| Failed { step: Step::Sockets, why: error.to_string() })?;
     fault(Step::Keep)?;
     holder::keep(folder, &sockets).map_err(|error| Failed { step: Step::Keep, why: error.to_string() })?;
     fault(Step::Prove)?;
@@ -105,7 +109,7 @@ pub(crate) fn command(program: &str, args: &[&str], input: &str) -> Result<Strin
 }
 
 /// Sockets on every address of the namespace, which are all addresses that there are.
-fn sockets(v6: bool) -> io::Result<Sockets> {
+fn sockets(v6: bool, model: Option<u16>) -> io::Result<Sockets> {
     let mut sockets = Sockets::default();
     let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     for address in any.into_iter().take(if v6 { 2 } else { 1 }) {
@@ -124,6 +128,9 @@ fn sockets(v6: bool) -> io::Result<Sockets> {
         };
         sockets.tls.push(made(SocketType::STREAM, 443)?.into());
         sockets.dns_tcp.push(made(SocketType::STREAM, 53)?.into());
+        if let Some(port) = model {
+            sockets.model.push(made(SocketType::STREAM, port)?.into());
+        }
         sockets.dns_udp.push(made(SocketType::DGRAM, 53)?.into());
     }
     sockets.packets.push(packets::listen(nft::LOG_GROUP)?);

@@ -47,7 +47,11 @@ fn refused(message: impl Into<String>) -> RuntimeError {
 }
 
 fn network(network: &Network) -> Result<(), RuntimeError> {
-    let Network::Named(name) = network else { return Ok(()) };
+    let name = match network {
+        Network::None => return Ok(()),
+        Network::Named(name) => name,
+        Network::Gated(gated) => &gated.network,
+    };
     let plain = !name.is_empty()
         && name.len() <= 100
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())

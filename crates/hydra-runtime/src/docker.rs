@@ -12,6 +12,7 @@ mod command_line;
 mod convert;
 mod end;
 mod engine;
+mod fence;
 mod fill;
 mod follow;
 mod image;
@@ -110,7 +111,10 @@ impl Runtime for DockerRuntime {
     }
 
     async fn collect(&self, job: &JobId, max_bytes: u64) -> Result<Collected, RuntimeError> {
-        self.found(job).await?.collect(job.as_str(), max_bytes).await
+        let engine = self.found(job).await?;
+        let mut collected = engine.collect(job.as_str(), max_bytes).await?;
+        collected.gate = engine.told(job.as_str()).await?;
+        Ok(collected)
     }
 
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError> {

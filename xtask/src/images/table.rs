@@ -8,8 +8,8 @@ use std::{
     thread,
 };
 
-/// The images that Hydra starts, or is; `hydra` is the orchestrator.
-pub(crate) const FINAL: [&str; 6] = ["base", "builder", "reviewer", "security", "applier", "hydra"];
+/// The images that Hydra starts, or is; `gate` stands before each agent, `hydra` is the orchestrator.
+pub(crate) const FINAL: [&str; 7] = ["base", "builder", "reviewer", "security", "applier", "gate", "hydra"];
 
 /// What an image stands on.
 #[derive(Clone, Copy)]
@@ -24,6 +24,7 @@ enum From {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {
     Agent,
+    Gate,
     Hydra,
     Claude,
     Node,
@@ -37,7 +38,7 @@ struct Row {
 }
 
 /// In an order in which they can be built. What changes with every edit of the sources comes last in each chain.
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     Row { name: "node", from: From::Debian("agents"), pieces: &[Piece::Node] },
     Row { name: "claude", from: From::Image("node"), pieces: &[Piece::Claude] },
     Row { name: "scanner", from: From::Image("claude"), pieces: &[Piece::Semgrep] },
@@ -46,6 +47,7 @@ const ROWS: [Row; 9] = [
     Row { name: "reviewer", from: From::Image("base"), pieces: &[] },
     Row { name: "security", from: From::Image("scanner"), pieces: &[Piece::Agent, Piece::Hydra] },
     Row { name: "applier", from: From::Image("base"), pieces: &[] },
+    Row { name: "gate", from: From::Debian("gate"), pieces: &[Piece::Gate] },
     Row { name: "hydra", from: From::Debian("hydra"), pieces: &[Piece::Hydra] },
 ];
 
@@ -85,7 +87,7 @@ fn needed(names: &[&str]) -> Vec<&'static Row> {
 pub(crate) fn build(build: &Build<'_>) -> Result<Vec<Built>, String> {
     let rows = needed(&build.options.names);
     let has = |piece: Piece| rows.iter().any(|row| row.pieces.contains(&piece));
-    let roots: Vec<&'static str> = ["agents", "hydra"]
+    let roots: Vec<&'static str> = ["agents", "gate", "hydra"]
         .into_iter()
         .filter(|name| rows.iter().any(|row| matches!(row.from, From::Debian(root) if root == *name)))
         .collect();
@@ -109,6 +111,9 @@ pub(crate) fn build(build: &Build<'_>) -> Result<Vec<Built>, String> {
         let mut pieces = Vec::new();
         if has(Piece::Agent) {
             pieces.push((Piece::Agent, programs::build(build, "hydra-agent", "hydra-agent")?));
+        }
+        if has(Piece::Gate) {
+            pieces.push((Piece::Gate, programs::build(build, "hydra-gate", "hydra-gate")?));
         }
         if has(Piece::Hydra) {
             pieces.push((Piece::Hydra, programs::build(build, "hydra-cli", "hydra")?));

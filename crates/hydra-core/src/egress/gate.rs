@@ -1,6 +1,10 @@
 //! What the gate of one job is told, and what it tells: one schema for the gate, the runtimes and every report.
 
-use super::{decide::DenyReason, host::HostPattern};
+use super::{
+    decide::DenyReason,
+    host::{Endpoint, HostPattern},
+    policy::EgressPolicy,
+};
 use crate::{ContainerType, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -25,12 +29,32 @@ pub struct GateConfig {
     pub policy: String,
     /// The names that may be reached.
     pub allow: BTreeSet<HostPattern>,
+    /// A self-hosted model API: what is dialled at its port goes there, whatever its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Endpoint>,
     /// Resolvers to ask about them; empty: those of the gate's own container.
     #[serde(default)]
     pub resolvers: BTreeSet<SocketAddr>,
     /// Bounds.
     #[serde(default)]
     pub limits: GateLimits,
+}
+
+impl GateConfig {
+    /// What a policy gives to one job.
+    #[must_use]
+    pub fn of(policy: &EgressPolicy, container_type: ContainerType, job: &str) -> Self {
+        Self {
+            schema: SCHEMA,
+            job: job.to_owned(),
+            container_type,
+            policy: policy.hash(),
+            allow: policy.hosts(container_type).into_iter().cloned().collect(),
+            model: policy.model_endpoint(container_type).cloned(),
+            resolvers: BTreeSet::new(),
+            limits: GateLimits::default(),
+        }
+    }
 }
 
 /// A gate's bounds.

@@ -2,6 +2,7 @@
 
 use crate::{
     JobId,
+    egress::gate::GateLine,
     job::{JobSpec, Observed},
 };
 use async_trait::async_trait;
@@ -77,6 +78,8 @@ pub struct Collected {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Files that were left out because they exceed the limit, with their size.
     pub too_large: BTreeMap<String, u64>,
+    /// What its gate told, where it had one: nothing that the job itself could write.
+    pub gate: Vec<GateLine>,
 }
 
 /// Where jobs run. Dropping a call never stops a job.

@@ -104,6 +104,7 @@ impl World {
             container_type: ContainerType::Builder,
             policy: "0".repeat(64),
             allow: ALLOWED.iter().map(|line| line.parse().unwrap()).collect(),
+            model: None,
             resolvers: [internet.resolver()].into(),
             limits,
         };

@@ -1,5 +1,6 @@
 //! What a job's container is made of, decided once: the engine is told it, `hydra render docker-run` prints it, and the tests hold the two together.
 
+use super::fence::Fence;
 use hydra_core::job::{EnvValue, JobSpec, Network};
 use std::collections::BTreeMap;
 
@@ -69,7 +70,8 @@ pub(super) struct Blueprint {
 impl Blueprint {
     /// The container of a job on an engine with so many CPUs.
     #[must_use]
-    pub(super) fn new(spec: &JobSpec, labels: BTreeMap<String, String>, cpus: u32, volumes: Volumes) -> Self {
+    pub(super) fn new(spec: &JobSpec, labels: BTreeMap<String, String>, cpus: u32, mark: &str) -> Self {
+        let id = spec.key.id();
         let most = cpus.saturating_mul(1000);
         let cpu = spec.limits.cpu_millis.clamp(LEAST_CPU, most.max(LEAST_CPU));
         let tmpfs = BTreeMap::from([
@@ -78,7 +80,7 @@ impl Blueprint {
             ("/workspace".to_owned(), format!("size={},exec", size(spec.workspace_mib))),
         ]);
         Self {
-            name: spec.key.id().to_string(),
+            name: id.to_string(),
             labels,
             image: spec.image.pin.clone(),
             user: (!spec.net_admin).then(|| format!("{AGENT}:{AGENT}")),
@@ -87,10 +89,11 @@ impl Blueprint {
             network: match &spec.network {
                 Network::None => "none".to_owned(),
                 Network::Named(name) => name.clone(),
+                Network::Gated(_) => format!("container:{}", Fence::of(id.as_str(), mark).holder),
             },
             net_admin: spec.net_admin,
             tmpfs,
-            volumes,
+            volumes: Volumes::of(id.as_str(), mark),
             nano_cpus: i64::from(cpu) * 1_000_000,
             memory: i64::from(spec.limits.memory_mib) * MIB,
             pids: i64::from(spec.limits.pids),
@@ -123,7 +126,7 @@ mod tests {
     fn blueprint(cpus: u32, change: impl FnOnce(&mut JobSpec)) -> Blueprint {
         let mut spec = spec();
         change(&mut spec);
-        Blueprint::new(&spec, BTreeMap::new(), cpus, Volumes::of("job", "-1"))
+        Blueprint::new(&spec, BTreeMap::new(), cpus, "-1")
     }
 
     #[test]
@@ -145,7 +148,11 @@ mod tests {
     #[test]
     fn input_is_mounted_read_only_and_the_workspace_may_run_scripts() {
         let made = blueprint(2, |spec| spec.workspace_mib = 2048);
-        assert_eq!(made.binds(), ["job-in-1:/in:ro,nocopy", "job-spec-1:/spec:ro,nocopy", "job-out-1:/out:nocopy"]);
+        assert_eq!(
+            made.binds(),
+            ["in-1:/in:ro,nocopy", "spec-1:/spec:ro,nocopy", "out-1:/out:nocopy"]
+                .map(|bind| format!("{}-{bind}", made.name))
+        );
         assert_eq!(made.tmpfs["/workspace"], "size=2G,exec");
         assert_eq!(made.tmpfs["/tmp"], "size=16M");
     }

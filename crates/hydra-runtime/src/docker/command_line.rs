@@ -1,6 +1,6 @@
 //! A job's container as the docker CLI would be told to start it: for people who want to see exactly what is run.
 
-use super::blueprint::{Blueprint, Volumes, size};
+use super::blueprint::{Blueprint, size};
 use crate::naming;
 use hydra_core::{
     job::{EnvValue, JobSpec},
@@ -14,7 +14,7 @@ use hydra_core::{
 /// When the specification cannot be read whole.
 pub fn command_line(instance: &str, spec: &JobSpec, cpus: u32) -> Result<Vec<String>, RuntimeError> {
     let labels = naming::labels(instance, spec)?;
-    let made = Blueprint::new(spec, labels, cpus, Volumes::of(spec.key.id().as_str(), ""));
+    let made = Blueprint::new(spec, labels, cpus, "");
     let mut line: Vec<String> = ["docker", "run", "--detach", "--init", "--read-only"].map(str::to_owned).to_vec();
     let mut flag = |name: &str, value: String| line.extend([name.to_owned(), value]);
     flag("--name", made.name.clone());

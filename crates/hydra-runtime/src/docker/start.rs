@@ -2,9 +2,10 @@
 //! finds it whole; of two who make it at once the engine lets one, and of two who start it the engine tells which one did.
 
 use super::{
-    blueprint::{Blueprint, Volumes},
+    blueprint::Blueprint,
     convert::{self, container},
     engine::Engine,
+    fence::Fence,
     fill::Filler,
     transport::NOT_MODIFIED,
     trouble::{explain, is_missing, status},
@@ -51,6 +52,11 @@ impl Engine {
                 if found.state.as_ref().map(convert::status) != Some(RuntimeStatus::Created) {
                     return Ok(Started::Adopted);
                 }
+                if matches!(spec.network, Network::Gated(_)) && !self.fence_stands(id.as_str()).await? {
+                    // It was made and never started, and its fence is gone: it is made anew.
+                    self.remove(id.as_str()).await?;
+                    continue;
+                }
                 match self.let_go(id.as_str()).await {
                     // Removed since.
                     Err(cause)
@@ -85,23 +91,56 @@ impl Engine {
             match &spec.network {
                 Network::None => Ok(()),
                 Network::Named(name) => self.network(name).await,
+                Network::Gated(gated) => self.network(&gated.network).await,
             }
         };
         let (image, ()) = futures_util::try_join!(self.image(&spec.image), network)?;
         let mark = format!("-{:08x}", RandomState::new().hash_one(std::process::id()) >> 32);
-        let volumes = Volumes::of(spec.key.id().as_str(), &mark);
-        let made = Blueprint::new(spec, labels.clone(), self.facts.cpus, volumes);
+        let made = Blueprint::new(spec, labels.clone(), self.facts.cpus, &mark);
         if let Some(asked) = made.capped_from {
             tracing::info!(job = %made.name, asked, cpus = self.facts.cpus, "the engine has fewer CPUs than the limit allows");
         }
-        let filler = self.fill(instance, spec, &image, &made).await?;
+        let (filled, raised) = futures_util::join!(self.fill(instance, spec, &image, &made), async {
+            match &spec.network {
+                Network::Gated(gated) => self.raise(instance, &made.name, gated, &mark).await.map(Some),
+                Network::None | Network::Named(_) => Ok(None),
+            }
+        });
+        let (filler, fence) = match (filled, raised) {
+            (Ok(filler), Ok(fence)) => (filler, fence),
+            (filled, raised) => return Err(self.take_back(&made, filled, raised).await),
+        };
         match self.create(&made).await {
             Ok(()) => self.first_start(made, filler).await.map(Some),
             Err(cause) => {
                 self.unfill(filler, &made.volumes.all()).await;
+                if let Some(fence) = &fence {
+                    self.lower(fence).await;
+                }
                 if cause.kind == RuntimeErrorKind::Conflict { Ok(None) } else { Err(cause) }
             }
         }
+    }
+
+    /// Volumes without a fence, or a fence without volumes: what there is of either goes, and the cause is told.
+    async fn take_back(
+        &self,
+        made: &Blueprint,
+        filled: Result<Filler, RuntimeError>,
+        raised: Result<Option<Fence>, RuntimeError>,
+    ) -> RuntimeError {
+        let mut causes = Vec::new();
+        match filled {
+            Ok(filler) => self.unfill(filler, &made.volumes.all()).await,
+            Err(cause) => causes.push(cause),
+        }
+        match raised {
+            Ok(Some(fence)) => self.lower(&fence).await,
+            Ok(None) => {}
+            Err(cause) => causes.push(cause),
+        }
+        let nothing = || error(RuntimeErrorKind::Failed, format!("{} was not made", made.name));
+        causes.into_iter().next().unwrap_or_else(nothing)
     }
 
     async fn create(&self, made: &Blueprint) -> Result<(), RuntimeError> {

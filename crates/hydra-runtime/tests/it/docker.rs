@@ -1,6 +1,7 @@
 //! The Docker runtime on a real engine: under the suite, and what is its alone.
 
 mod faults;
+mod gated;
 pub(crate) mod image;
 mod lives;
 mod parts;

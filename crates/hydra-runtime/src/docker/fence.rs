@@ -1,0 +1,327 @@
+//! The fence of a job in mode `isolated`: a holder whose namespace is the agent's, a gate in a container of its own, and two short-lived
+//! containers that fence one namespace each and prove it. It stands whole before the job's container is made, or it does not stand.
+
+use super::{
+    convert::{LABEL_JOB, LOG_OPTIONS},
+    engine::Engine,
+    trouble::{explain, is_missing},
+};
+use crate::{
+    error::{error, hinted},
+    naming::LABEL_INSTANCE,
+};
+use bollard::{
+    container::LogOutput,
+    errors::Error,
+    models::{
+        ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, RestartPolicy,
+        RestartPolicyNameEnum,
+    },
+    query_parameters::{
+        CreateContainerOptions, ListContainersOptions, LogsOptions, StartContainerOptions, StopContainerOptions,
+        UploadToContainerOptions, WaitContainerOptions,
+    },
+};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use hydra_core::{
+    egress::{HostPattern, gate::GateLine},
+    job::Gated,
+    ports::{RuntimeError, RuntimeErrorKind},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    time::Duration,
+};
+
+/// The folder that the gate's containers share.
+const FOLDER: &str = "/run/hydra-gate";
+/// Nobody: the user of holder and gate.
+const NOBODY: u64 = 65_534;
+/// What a container of the fence is.
+const LABEL_ROLE: &str = "hydra.role";
+const MIB: i64 = 1024 * 1024;
+/// How long one that fences a namespace may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a gate may take to say everything.
+const GOODBYE: i32 = 5;
+/// How often the engine starts a gate again that broke down.
+const RESTARTS: i64 = 20;
+/// Where the engine resolves names on a network of its own.
+const RESOLVER: &str = "127.0.0.11:53";
+/// Bytes of a gate's output that are read.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// The containers of one fence, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fence {
+    pub(super) holder: String,
+    gate: String,
+    volume: String,
+    /// Fences the agent's namespace.
+    net_init: String,
+    /// Fences the gate's own.
+    close: String,
+}
+
+impl Fence {
+    pub(super) fn of(job: &str, mark: &str) -> Self {
+        let name = |what: &str| format!("{job}-{what}{mark}");
+        Self {
+            holder: name("holder"),
+            gate: name("gate"),
+            volume: name("fence"),
+            net_init: name("net-init"),
+            close: name("close"),
+        }
+    }
+}
+
+/// What tells one container of a fence from another.
+struct Part<'a> {
+    role: &'a str,
+    command: Vec<String>,
+    network: String,
+    net_admin: bool,
+    memory_mib: i64,
+}
+
+impl Engine {
+    /// Makes the whole fence and proves it. Nothing stays of one that could not be made.
+    pub(super) async fn raise(
+        &self,
+        instance: &str,
+        job: &str,
+        gated: &Gated,
+        mark: &str,
+    ) -> Result<Fence, RuntimeError> {
+        let fence = Fence::of(job, mark);
+        let labels =
+            BTreeMap::from([(LABEL_INSTANCE.to_owned(), instance.to_owned()), (LABEL_JOB.to_owned(), job.to_owned())]);
+        let raised = self.try_to_raise(&fence, gated, &labels).await;
+        if raised.is_err() {
+            self.lower(&fence).await;
+        }
+        raised.map(|()| fence)
+    }
+
+    async fn try_to_raise(
+        &self,
+        fence: &Fence,
+        gated: &Gated,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), RuntimeError> {
+        let image = self.image(&gated.image).await?;
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let part = |role, command, network: String, net_admin, memory_mib| {
+            body(&image, labels, &fence.volume, &Part { role, command, network, net_admin, memory_mib })
+        };
+        let of = |name: &str| format!("container:{name}");
+        let holder = part("holder", words(&["hold"]), "none".to_owned(), false, 32);
+        let mut gate = part("gate", words(&["serve"]), gated.network.clone(), false, 512);
+        if let Some(host) = gate.host_config.as_mut().filter(|_| !gated.hosts.is_empty()) {
+            host.extra_hosts = Some(gated.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect());
+        }
+        self.made(&fence.holder, holder).await?;
+        both(self.made(&fence.gate, gate), self.configured(&fence.holder, gated)).await?;
+        both(self.started(&fence.holder), self.started(&fence.gate)).await?;
+        let mut shut = words(&["close", "--resolver", RESOLVER]);
+        let mut init = words(&["net-init"]);
+        if let Some(name) = gated.config.allow.iter().find_map(exact) {
+            init.extend(["--allowed".to_owned(), name]);
+        }
+        if let Some(model) = &gated.config.model {
+            init.extend(["--model-port".to_owned(), model.port().to_string()]);
+            shut.extend(["--model".to_owned(), model.to_string()]);
+        }
+        let shut = part("close", shut, of(&fence.gate), true, 64);
+        let init = part("net-init", init, of(&fence.holder), true, 64);
+        both(self.once(&fence.close, shut), self.once(&fence.net_init, init)).await
+    }
+
+    /// Takes a fence away. What cannot be taken away is found again by its label.
+    pub(super) async fn lower(&self, fence: &Fence) {
+        for name in [&fence.net_init, &fence.close, &fence.gate, &fence.holder] {
+            if let Err(cause) = self.remove_container(name).await {
+                tracing::warn!(%cause, "a part of a fence stays behind until the job is removed, or `hydra prune`");
+            }
+        }
+        if let Err(cause) = self.remove_volume(&fence.volume).await {
+            tracing::warn!(%cause, "the volume of a fence stays behind until the job is removed, or `hydra prune`");
+        }
+    }
+
+    /// Whether holder and gate of a job run.
+    pub(super) async fn fence_stands(&self, job: &str) -> Result<bool, RuntimeError> {
+        let parts = self.parts(job).await?;
+        let runs = |role: &str| parts.iter().any(|(_, its, running)| its == role && *running);
+        Ok(runs("holder") && runs("gate"))
+    }
+
+    /// Ends the gate of a job and returns everything that it told. Empty where there is none.
+    pub(super) async fn told(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
+        let parts = self.parts(job).await?;
+        let Some((gate, _, _)) = parts.into_iter().find(|(_, role, _)| role == "gate") else { return Ok(Vec::new()) };
+        let what = format!("cannot read what the gate of {job} told");
+        let options = StopContainerOptions { t: Some(GOODBYE), signal: Some("SIGTERM".to_owned()) };
+        match self.docker.stop_container(&gate, Some(options)).await {
+            Ok(()) => {}
+            Err(cause) if is_missing(&cause) || super::trouble::status(&cause) == Some(304) => {}
+            Err(cause) => return Err(explain(&what, &cause)),
+        }
+        let text = self.said(&gate, true, false).await?;
+        // A line that is cut is none.
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Name, role and whether it runs, of each container of a job's fence.
+    async fn parts(&self, job: &str) -> Result<Vec<(String, String, bool)>, RuntimeError> {
+        let labels = vec![format!("{LABEL_JOB}={job}"), LABEL_ROLE.to_owned()];
+        let filters = Some(HashMap::from([("label".to_owned(), labels)]));
+        let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+        let found = self.docker.list_containers(Some(options)).await;
+        let found = found.map_err(|cause| explain("cannot list containers", &cause))?;
+        let part = |one: bollard::models::ContainerSummary| {
+            let role = one.labels?.remove(LABEL_ROLE)?;
+            let runs = one.state.is_some_and(|state| state.to_string() == "running");
+            Some((one.id?, role, runs))
+        };
+        Ok(found.into_iter().filter_map(part).collect())
+    }
+
+    async fn made(&self, name: &str, body: ContainerCreateBody) -> Result<(), RuntimeError> {
+        let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
+        let made = self.docker.create_container(Some(options), body).await;
+        made.map(drop).map_err(|cause| explain(&format!("cannot make the container {name}"), &cause))
+    }
+
+    async fn started(&self, name: &str) -> Result<(), RuntimeError> {
+        let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
+        started.map_err(|cause| explain(&format!("cannot start the container {name}"), &cause))
+    }
+
+    /// Puts the gate's configuration where only the gate can read it.
+    async fn configured(&self, holder: &str, gated: &Gated) -> Result<(), RuntimeError> {
+        let failed =
+            |why: String| error(RuntimeErrorKind::Failed, format!("cannot write the gate's configuration: {why}"));
+        let text = serde_json::to_vec(&gated.config).map_err(|cause| failed(cause.to_string()))?;
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o400);
+        header.set_size(text.len() as u64);
+        header.set_uid(NOBODY);
+        header.set_gid(NOBODY);
+        header.set_mtime(0);
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_data(&mut header, "gate.json", text.as_slice()).map_err(|cause| failed(cause.to_string()))?;
+        let archive = archive.into_inner().map_err(|cause| failed(cause.to_string()))?;
+        let options = UploadToContainerOptions { path: FOLDER.to_owned(), ..UploadToContainerOptions::default() };
+        let sent = self.docker.upload_to_container(holder, Some(options), bollard::body_full(archive.into())).await;
+        sent.map_err(|cause| explain("cannot write the gate's configuration", &cause))
+    }
+
+    /// Runs a container to its end and takes it away. Whatever is not success is the reason why the job does not start.
+    async fn once(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
+        self.made(name, body).await?;
+        self.started(name).await?;
+        let options = WaitContainerOptions { condition: "not-running".to_owned() };
+        let mut ends = Box::pin(self.docker.wait_container(name, Some(options)));
+        let code = match tokio::time::timeout(PATIENCE, ends.next()).await {
+            Ok(Some(Ok(end))) => end.status_code,
+            // bollard makes an error of every exit code but 0.
+            Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => code,
+            Ok(Some(Err(cause))) => return Err(explain(&format!("cannot wait for the end of {name}"), &cause)),
+            Ok(None) => {
+                return Err(error(RuntimeErrorKind::Failed, format!("the engine does not say how {name} ended")));
+            }
+            Err(_) => {
+                let why = format!("{name} did not end within {} s", PATIENCE.as_secs());
+                return Err(error(RuntimeErrorKind::Failed, why));
+            }
+        };
+        let said = self.said(name, code == 0, code != 0).await?;
+        if code != 0 {
+            let why = format!("the fence cannot be made: {}", said.trim());
+            let hint = "no job starts without it; `hydra doctor` tries it step by step";
+            return Err(hinted(RuntimeErrorKind::Failed, why, hint));
+        }
+        self.remove_container(name).await?;
+        Ok(said)
+    }
+
+    /// What a container has said.
+    async fn said(&self, name: &str, stdout: bool, stderr: bool) -> Result<String, RuntimeError> {
+        let options = LogsOptions { stdout, stderr, tail: "all".to_owned(), ..LogsOptions::default() };
+        let pieces = self.docker.logs(name, Some(options)).map_ok(LogOutput::into_bytes);
+        let said = pieces.try_fold(Vec::new(), |mut said, piece| async move {
+            if said.len() < MOST {
+                said.extend_from_slice(&piece);
+            }
+            Ok(said)
+        });
+        let said = said.await.map_err(|cause| explain(&format!("cannot read what {name} said"), &cause))?;
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    }
+}
+
+/// Both to their ends, also where one fails: a request that is dropped half-way is carried out by the engine all the same, and what it made
+/// would stay.
+async fn both<T, U>(
+    one: impl Future<Output = Result<T, RuntimeError>>,
+    other: impl Future<Output = Result<U, RuntimeError>>,
+) -> Result<(), RuntimeError> {
+    let (one, other) = futures_util::join!(one, other);
+    one.map(drop).and(other.map(drop))
+}
+
+/// A name that stands for itself alone: one that the proof can ask for.
+fn exact(pattern: &HostPattern) -> Option<String> {
+    match pattern {
+        HostPattern::Exact(name) => Some(name.to_string()),
+        HostPattern::Below(_) => None,
+    }
+}
+
+fn body(image: &str, labels: &BTreeMap<String, String>, volume: &str, part: &Part<'_>) -> ContainerCreateBody {
+    let own: HashMap<String, String> = labels.clone().into_iter().collect();
+    let mut all = own.clone();
+    all.insert(LABEL_ROLE.to_owned(), part.role.to_owned());
+    let restarts = part.role == "gate";
+    let user = if part.net_admin { 0 } else { NOBODY };
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        hostname: (!part.net_admin).then(|| part.role.to_owned()),
+        user: Some(format!("{user}:{user}")),
+        cmd: Some(part.command.clone()),
+        labels: Some(all),
+        host_config: Some(HostConfig {
+            readonly_rootfs: Some(true),
+            security_opt: Some(vec!["no-new-privileges".to_owned()]),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            cap_add: part.net_admin.then(|| vec!["CAP_NET_ADMIN".to_owned()]),
+            memory: Some(part.memory_mib * MIB),
+            memory_swap: Some(part.memory_mib * MIB),
+            pids_limit: Some(64),
+            network_mode: Some(part.network.clone()),
+            // The engine switches IPv6 off where there is no network: then its rules could not be proved.
+            sysctls: (part.role == "holder")
+                .then(|| HashMap::from([("net.ipv6.conf.all.disable_ipv6".to_owned(), "0".to_owned())])),
+            restart_policy: Some(RestartPolicy {
+                name: Some(if restarts { RestartPolicyNameEnum::ON_FAILURE } else { RestartPolicyNameEnum::NO }),
+                maximum_retry_count: restarts.then_some(RESTARTS),
+            }),
+            mounts: Some(vec![Mount {
+                typ: Some(MountType::VOLUME),
+                source: Some(volume.to_owned()),
+                target: Some(FOLDER.to_owned()),
+                volume_options: Some(MountVolumeOptions { labels: Some(own), ..MountVolumeOptions::default() }),
+                ..Mount::default()
+            }]),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".to_owned()),
+                config: Some(LOG_OPTIONS.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
+            }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}

@@ -1,0 +1,233 @@
+//! Jobs behind a gate: started, told, adopted and removed as one unit; a step that fails leaves nothing and starts nothing.
+
+use super::{Yard, docker, exit, output, ready, runtime};
+use hydra_core::{
+    ContainerType,
+    egress::{
+        DenyReason,
+        gate::{GateConfig, GateLimits, GateLine, SCHEMA},
+    },
+    job::{Gated, ImageRef, JobSpec, Network, RuntimeStatus},
+    ports::{Runtime, RuntimeErrorKind, Selector, Started},
+};
+use hydra_runtime::{DockerConfig, DockerRuntime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+};
+
+/// The gate's image, as `cargo xtask images` has pinned it.
+fn gate_image() -> ImageRef {
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/images.lock.json");
+    let lock: serde_json::Value = serde_json::from_slice(&std::fs::read(lock).unwrap()).unwrap();
+    let pin = lock["images"]["hydra-gate"]["id"].as_str().unwrap().to_owned();
+    ImageRef { name: "hydra-gate".to_owned(), pin }
+}
+
+/// The same job behind a gate on a network of the test's own, which has no way out.
+fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
+    let network = format!("{}-net", yard.instance);
+    let config = GateConfig {
+        schema: SCHEMA,
+        job: spec.key.id().to_string(),
+        container_type: ContainerType::Builder,
+        policy: "0".repeat(64),
+        allow: ["api.example.org".parse().unwrap()].into(),
+        model: None,
+        resolvers: BTreeSet::new(),
+        limits: GateLimits::default(),
+    };
+    let gate = Gated { image: gate_image(), network: network.clone(), hosts: BTreeMap::new(), config };
+    spec.network = Network::Gated(Box::new(gate));
+    network
+}
+
+fn closed_network(name: &str) {
+    docker(&["network", "create", "--internal", name]);
+}
+
+/// The last report.
+fn report(lines: &[GateLine]) -> Vec<(DenyReason, String)> {
+    let Some(GateLine::Report { denied, .. }) = lines.last() else { panic!("{lines:#?}") };
+    let what = |denial: &hydra_core::egress::gate::Denial| {
+        let at = denial.dst.map(|dst| format!("{dst}:{}", denial.dport.unwrap_or(0)));
+        denial.host.clone().or(at).unwrap()
+    };
+    denied.iter().map(|denial| (denial.reason, what(denial))).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs images"]
+async fn it_has_no_interface_but_loopback_and_its_gate_tells_what_it_tried() {
+    let mut yard = Yard::new();
+    let mut spec = yard.job(
+        r"
+        id -u; ls /sys/class/net | tr '\n' ' '; echo
+        nslookup -type=a api.example.org 8.8.8.8 | grep -c 198.18.
+        nslookup -type=a evil.test 8.8.8.8 | grep -c NXDOMAIN
+        nc -w 2 1.1.1.1 8080 </dev/null || echo refused
+        ip link set lo down 2>&1; ip route flush table all 2>&1 | head -1
+        echo done
+        ",
+    );
+    let network = gated(&yard, &mut spec);
+    closed_network(&network);
+    assert_eq!(yard.runtime.start(&spec).await.unwrap(), Started::New);
+    assert_eq!(exit(&yard.runtime, &spec).await, (0, false));
+    let said = output(&yard.runtime, &spec).await.join("\n");
+    assert!(said.starts_with("1000\nlo \n1\n1\n") && said.ends_with("done"), "{said}");
+    assert!(said.contains("refused") && said.contains("not permitted"), "{said}");
+    let lines = yard.runtime.collect(&spec.key.id(), 1000).await.unwrap().gate;
+    let refused =
+        [(DenyReason::DnsNotAllowed, "evil.test".to_owned()), (DenyReason::PacketTcp, "1.1.1.1:8080".to_owned())];
+    assert_eq!(report(&lines), refused, "{lines:#?}");
+    assert_eq!(yard.runtime.collect(&spec.key.id(), 1000).await.unwrap().gate, lines, "as often as asked");
+    yard.clear().await;
+    docker(&["network", "rm", &network]);
+}
+
+#[tokio::test]
+#[ignore = "needs images"]
+async fn another_orchestrator_adopts_the_unit_and_the_engine_brings_a_gate_back_that_died() {
+    let mut yard = Yard::new();
+    let script = "trap 'exit 0' INT; echo ready; until nslookup -type=a api.example.org 1.1.1.1 >/dev/null; do sleep 0.1; done; \
+                  until [ -e /out/go ]; do sleep 0.1; done; sleep 600";
+    let mut spec = yard.job(script);
+    let network = gated(&yard, &mut spec);
+    closed_network(&network);
+    yard.runtime.start(&spec).await.unwrap();
+    ready(&yard.runtime, &spec).await;
+    let other = runtime(&yard.instance);
+    assert_eq!(other.start(&spec).await.unwrap(), Started::Adopted);
+    assert_eq!(other.list(&Selector::Mine).await.unwrap().len(), 1, "its fence is no job");
+    let id = spec.key.id().to_string();
+    let gate = docker(&["ps", "-q", "--filter", &format!("label=hydra.job={id}"), "--filter", "label=hydra.role=gate"]);
+    let pid = docker(&["inspect", "-f", "{{.State.Pid}}", &gate]);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.parse().unwrap()), nix::sys::signal::Signal::SIGKILL)
+        .unwrap();
+    let begun = Instant::now();
+    loop {
+        let asked =
+            docker(&["exec", &id, "sh", "-c", "nslookup -type=a api.example.org 1.1.1.1 | grep -c 198.18. || true"]);
+        if asked == "1" {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the gate does not come back");
+    }
+    assert_ne!(docker(&["inspect", "-f", "{{.State.Pid}}", &gate]), pid);
+    other.stop(&spec.key.id(), Duration::from_secs(2)).await.unwrap();
+    yard.clear().await;
+    docker(&["network", "rm", &network]);
+}
+
+#[tokio::test]
+#[ignore = "needs images"]
+async fn a_gate_that_cannot_prove_its_fence_refuses_the_job_and_says_why() {
+    let mut yard = Yard::new();
+    let mut spec = yard.job("echo never");
+    let network = gated(&yard, &mut spec);
+    closed_network(&network);
+    let Network::Gated(gate) = &mut spec.network else { unreachable!() };
+    // An image that is no gate.
+    gate.image = ImageRef { name: "wrong".into(), pin: super::image().pin };
+    let error = yard.runtime.start(&spec).await.unwrap_err();
+    assert_ne!(error.kind, RuntimeErrorKind::Unavailable, "{error}");
+    assert_eq!(yard.left(), "");
+    yard.clear().await;
+    docker(&["network", "rm", &network]);
+}
+
+/// An engine whose nth request that changes something fails.
+struct Faulty {
+    socket: PathBuf,
+    _dir: tempfile::TempDir,
+    tasks: JoinSet<()>,
+    changes: Arc<AtomicUsize>,
+}
+
+impl Faulty {
+    fn at(nth: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("engine.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let changes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&changes);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.spawn(pass(stream, Arc::clone(&counted), nth));
+            }
+        });
+        Self { socket, _dir: dir, tasks, changes }
+    }
+}
+
+async fn pass(mut client: UnixStream, changes: Arc<AtomicUsize>, nth: usize) {
+    let mut head = Vec::new();
+    let mut piece = [0; 4096];
+    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+        let Ok(read) = client.read(&mut piece).await else { return };
+        if read == 0 {
+            return;
+        }
+        head.extend_from_slice(&piece[..read]);
+    }
+    // What takes away is let through: a start that failed must be able to clear up.
+    let changes_something = (head.starts_with(b"POST") || head.starts_with(b"PUT"))
+        && !String::from_utf8_lossy(&head).contains("/networks/");
+    if changes_something && changes.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+        let body = r#"{"message":"a fault was put in"}"#;
+        let answer = format!(
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        _ = client.write_all(answer.as_bytes()).await;
+        _ = client.shutdown().await;
+        return;
+    }
+    let Ok(mut engine) = UnixStream::connect(super::SOCKET).await else { return };
+    if engine.write_all(&head).await.is_ok() {
+        _ = tokio::io::copy_bidirectional(&mut client, &mut engine).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs images"]
+async fn whatever_step_of_a_start_fails_the_job_does_not_start_and_nothing_is_left() {
+    let mut yard = Yard::new();
+    let mut spec = yard.job("echo ran; sleep 600");
+    let network = gated(&yard, &mut spec);
+    closed_network(&network);
+    let mut steps = 0;
+    for nth in 1..60 {
+        let mut faulty = Faulty::at(nth);
+        let config = DockerConfig { socket: faulty.socket.clone(), instance: yard.instance.clone() };
+        let started = DockerRuntime::new(config).start(&spec).await;
+        let changes = faulty.changes.load(Ordering::SeqCst);
+        faulty.tasks.shutdown().await;
+        if changes < nth {
+            assert_eq!(started.unwrap(), Started::New);
+            break;
+        }
+        steps = nth;
+        let error = started.unwrap_err();
+        assert!(error.message.contains("a fault was put in"), "{nth}: {error}");
+        assert_eq!(yard.left(), "", "after a fault at request {nth}: {error}");
+    }
+    println!("{steps} requests of a start were made to fail, one after the other");
+    assert!(steps >= 12, "{steps} requests");
+    assert!(matches!(super::status(&yard.runtime, &spec).await, Some(RuntimeStatus::Running)));
+    yard.clear().await;
+    docker(&["network", "rm", &network]);
+}
