@@ -86,6 +86,12 @@ pub(crate) fn enter(
     Err(FenceError { step: "execute", why: format!("the wrapper cannot execute itself again: {error}") })
 }
 
+/// Proves a fence that was made from outside: there is no interface but loopback, and what must be refused is.
+pub(crate) fn stands(say: &mut dyn FnMut(String) -> Result<(), WriteError>) -> Result<(), FenceError> {
+    let proof = prove::alone().map_err(FenceError::at("prove"))?;
+    Ok(say(format!("made from outside: {proof}"))?)
+}
+
 fn second_half(
     env: &Environment,
     say: &mut dyn FnMut(String) -> Result<(), WriteError>,

@@ -13,7 +13,7 @@ use crate::{
 };
 use hydra_core::{
     agent_event::{AgentEnd, EventKind},
-    contract_files::{FenceMode, JobInput, JobResult, PROVE_FENCE, SCHEMA, exit},
+    contract_files::{FenceMode, JobInput, JobResult, PROVE_FENCE, PROVE_ISOLATED, SCHEMA, exit},
 };
 use std::{
     io::{self, Write},
@@ -42,8 +42,12 @@ pub fn run(args: AgentArgs) -> i32 {
             return exit::CONTRACT;
         }
     };
-    let proves = env.get("HYDRA_MODE") == Some(PROVE_FENCE);
-    if !proves && contract::is_literal(&args) {
+    let proves = match env.get("HYDRA_MODE") {
+        Some(PROVE_FENCE) => Some(FenceMode::InContainer),
+        Some(PROVE_ISOLATED) => Some(FenceMode::Isolated),
+        Some(_) | None => None,
+    };
+    if proves.is_none() && contract::is_literal(&args) {
         return literal::run(&args, &env, &scrub, started);
     }
     let mut sink = match EventSink::open(&args.out, Box::new(io::stdout()), scrub.clone()) {
@@ -53,8 +57,8 @@ pub fn run(args: AgentArgs) -> i32 {
             return exit::OUTPUTS;
         }
     };
-    if proves {
-        return match fence_in(&env, FenceMode::InContainer, &[], &[], &mut sink) {
+    if let Some(mode) = proves {
+        return match fence_in(&env, mode, &[], &[], &mut sink) {
             Ok(_) => exit::DONE,
             Err(failure) => refuse(&failure, None, &args.out, &mut sink, &scrub),
         };
@@ -85,7 +89,11 @@ pub(crate) fn fence_in(
     sink: &mut EventSink,
 ) -> Result<Option<Relay>, Failure> {
     match mode {
-        FenceMode::None | FenceMode::Isolated => Ok(None),
+        FenceMode::None => Ok(None),
+        FenceMode::Isolated => {
+            fence::stands(&mut |detail| sink.step("fence", detail))?;
+            Ok(None)
+        }
         FenceMode::InContainer => {
             let relayed = fence::enter(env, hosts, endpoints, &mut |detail| sink.step("fence", detail))?;
             if relayed.is_empty() {

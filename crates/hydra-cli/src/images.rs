@@ -44,6 +44,22 @@ pub fn pinned(settings: &Settings) -> Result<BTreeMap<ContainerType, ImageRef>, 
     Ok(images)
 }
 
+/// The gate's own name.
+const GATE: &str = "hydra-gate";
+
+/// The gate's image, pinned by the lock file.
+///
+/// # Errors
+/// As for [`pinned`].
+pub fn gate(settings: &Settings) -> Result<ImageRef, Failure> {
+    let path = settings.root.join(&settings.values.runtime.image_lock);
+    let pin = pins(&path)?.remove(GATE).ok_or_else(|| {
+        Failure::new(Exit::Runtime, format!("{} does not pin the image {GATE}", path.display()))
+            .help("build the images with `cargo xtask images`, or set egress.mode = \"in-container\"")
+    })?;
+    Ok(ImageRef { name: GATE.to_owned(), pin })
+}
+
 /// The pins of a lock file by image name: `{"images": {"hydra-builder": {"id": "sha256:…"}}}`; a digest goes before an ID.
 ///
 /// # Errors

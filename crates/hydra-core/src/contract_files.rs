@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 1;
 /// The value of `HYDRA_MODE` under which the wrapper makes its fence, proves it, and ends: it asks for no other input.
 pub const PROVE_FENCE: &str = "prove-fence";
+/// The same of a fence that was made from outside: it proves it, and ends.
+pub const PROVE_ISOLATED: &str = "prove-isolated";
 
 /// `/in/job.json`: what the job is to do. Beside it lie `repo.bundle` (refs `hydra-base`, `hydra-head`), `prompt.md` (the task)
 /// and `system.md` (the persona). The change folder lies in `/spec`.

@@ -59,6 +59,8 @@ pub struct EngineConfig {
     pub quality_network: Network,
     /// How the fence is made.
     pub fence: FenceMode,
+    /// The gate's image, where every agent stands behind one.
+    pub gate: Option<ImageRef>,
     /// `ANTHROPIC_BASE_URL`, where it is not the provider's own.
     pub model_base_url: Option<String>,
     /// Extra host names to resolve inside, `name -> address`.

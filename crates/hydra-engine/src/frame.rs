@@ -4,7 +4,8 @@ use crate::config::{EngineConfig, GitCredentials};
 use hydra_core::{
     AccountName, Generation, IssueKey, Stage, TokenRole,
     contract_files::FenceMode,
-    job::{CredentialName, EnvValue, ImageRef, JobKey, JobSpec, Network},
+    egress::{EgressPolicy, gate::GateConfig},
+    job::{CredentialName, EnvValue, Gated, ImageRef, JobKey, JobSpec, Network},
     persona::{Limits, QUALITY_LIMITS},
     ports::AccountKind,
 };
@@ -39,8 +40,10 @@ pub(crate) fn limits(config: &EngineConfig, stage: Stage) -> Limits {
 }
 
 /// A specification without what the work brings: variables, files, credentials.
-pub(crate) fn frame(config: &EngineConfig, key: JobKey, image: ImageRef) -> JobSpec {
+pub(crate) fn frame(config: &EngineConfig, key: JobKey, image: ImageRef, egress: &EgressPolicy) -> JobSpec {
     let stage = key.stage;
+    let network = network(config, &key, egress);
+    let gated = matches!(network, Network::Gated(_));
     JobSpec {
         key,
         container: stage.container(),
@@ -51,10 +54,25 @@ pub(crate) fn frame(config: &EngineConfig, key: JobKey, image: ImageRef) -> JobS
         limits: limits(config, stage),
         tmp_mib: config.tmp_mib,
         workspace_mib: config.workspace_mib,
-        network: if stage.has_agent() { config.network.clone() } else { config.quality_network.clone() },
+        network,
         net_admin: fence(config, stage) == FenceMode::InContainer && config.network != Network::None,
-        hosts: if stage.has_agent() { config.hosts.clone() } else { BTreeMap::new() },
+        hosts: if stage.has_agent() && !gated { config.hosts.clone() } else { BTreeMap::new() },
         credentials: Vec::new(),
+    }
+}
+
+/// The network of a job. Behind a gate: with an agent always, without one where the policy names a host for it.
+fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy) -> Network {
+    let (stage, container) = (key.stage, key.stage.container());
+    let plain = if stage.has_agent() { &config.network } else { &config.quality_network };
+    let named = stage.has_agent() || !egress.hosts(container).is_empty();
+    match (&config.gate, &config.network) {
+        (Some(image), Network::Named(network)) if named => {
+            let gate = GateConfig::of(egress, container, key.id().as_str());
+            let hosts = config.hosts.clone();
+            Network::Gated(Box::new(Gated { image: image.clone(), network: network.clone(), hosts, config: gate }))
+        }
+        _ => plain.clone(),
     }
 }
 
@@ -90,7 +108,7 @@ pub fn sample(
     let image = config.images.get(&container).cloned();
     let image = image.ok_or_else(|| format!("no image is configured for {container} containers"))?;
     let key = JobKey { issue, generation: Generation(1), stage, round: 0, attempt: 0 };
-    let mut spec = frame(config, key, image);
+    let mut spec = frame(config, key, image, &config.egress);
     let named = |name: &str| format!("${{{name}}}");
     let pull = if stage == Stage::Build { String::new() } else { named("PR_URL") };
     spec.env = plain_env(config, &spec.key, Links { repo: named("REPO_URL"), issue: named("ISSUE_URL"), pull });

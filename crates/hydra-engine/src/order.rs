@@ -160,7 +160,7 @@ pub(crate) async fn build(
         inputs,
         spec: files.into_iter().map(|(path, bytes)| (path, InputFile::Bytes(bytes))).collect(),
         credentials,
-        ..frame::frame(config, order.key.clone(), image)
+        ..frame::frame(config, order.key.clone(), image, &egress)
     };
     Ok((spec, note))
 }

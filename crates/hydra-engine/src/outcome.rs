@@ -1,6 +1,7 @@
 //! How an ended job went: its exit, its outputs and its events become one outcome. Computed once for each job.
 
 mod builder;
+mod egress;
 mod ends;
 mod lost;
 mod review;

@@ -21,7 +21,7 @@ use std::{
 const EACH_ITS_OWN: [&str; 2] = ["Config.Hostname", "HostConfig.ContainerIDFile"];
 
 /// A team's folder as `hydra init` leaves it, filled in.
-fn team(repo: &str) -> tempfile::TempDir {
+fn team(repo: &str, mode: &str) -> tempfile::TempDir {
     let team = tempfile::tempdir().unwrap();
     let at = |name: &str| team.path().join(name);
     std::fs::create_dir_all(at("secrets")).unwrap();
@@ -30,7 +30,7 @@ fn team(repo: &str) -> tempfile::TempDir {
     std::fs::write(
         at("hydra.toml"),
         format!(
-            "instance = \"line\"\n[github]\norg = \"acme\"\nrepos = [{repo:?}]\n[runtime]\nimage_lock = {lock:?}\n"
+            "instance = \"line\"\n[github]\norg = \"acme\"\nrepos = [{repo:?}]\n[runtime]\nimage_lock = {lock:?}\n[egress]\nmode = {mode:?}\n"
         ),
     )
     .unwrap();
@@ -94,10 +94,10 @@ fn differences(one: &Value, other: &Value) -> BTreeSet<String> {
 }
 
 /// The first column of the table under the heading that tells of them.
-fn documented() -> BTreeSet<String> {
+fn documented(heading: &str) -> BTreeSet<String> {
     let text = std::fs::read_to_string(root().join("docs/operations/docker.md")).unwrap();
-    let (_, after) = text.split_once("## What differs from the documented command line").expect("the heading");
-    let table = after.split("\n## ").next().unwrap();
+    let (_, after) = text.split_once(heading).expect("the heading");
+    let table = after.split("\n##").next().unwrap();
     let first = |line: &str| line.strip_prefix("| `")?.split_once('`').map(|(name, _)| name.to_owned());
     table.lines().filter_map(first).collect()
 }
@@ -161,7 +161,17 @@ fn sample(team: &Path) -> (JobSpec, hydra_runtime::DockerRuntime) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs docker, images"]
 async fn it_differs_from_the_documented_line_in_what_the_documents_list_and_in_nothing_else() {
-    let (team, bridge) = (team("acme/line"), Bridge::documented());
+    let mut wanted = documented("## What differs from the documented command line");
+    for mode in ["in-container", "isolated"] {
+        if mode == "isolated" {
+            wanted.extend(documented("### And in mode `isolated`"));
+        }
+        differs(mode, &wanted).await;
+    }
+}
+
+async fn differs(mode: &str, wanted: &BTreeSet<String>) {
+    let (team, bridge) = (team("acme/line", mode), Bridge::documented());
     let (spec, runtime) = sample(team.path());
     let literal = tokio::task::block_in_place(|| Literal::start(team.path(), &bridge));
     let theirs = inspect(&literal.name);
@@ -174,13 +184,13 @@ async fn it_differs_from_the_documented_line_in_what_the_documents_list_and_in_n
     let (theirs, ours) = (facts(&theirs), facts(&ours));
     let told: Vec<String> =
         seen.iter().map(|key| format!("{key}: {:?} -> {:?}", theirs.get(key), ours.get(key))).collect();
-    assert_eq!(seen, documented(), "docs/operations/docker.md must list:\n{}", told.join("\n"));
+    assert_eq!(seen, *wanted, "mode {mode}: docs/operations/docker.md must list:\n{}", told.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs docker, images"]
 async fn it_is_the_one_that_render_docker_run_prints() {
-    let team = team("acme/printed");
+    let team = team("acme/printed", "in-container");
     Bridge::documented();
     let (spec, runtime) = sample(team.path());
     let cpus = runtime.facts().await.unwrap().cpus;

@@ -42,6 +42,19 @@ pub(super) fn prove() -> Result<String, String> {
     judge(&fates, interfaces.is_empty())
 }
 
+/// The same where there must be no interface but loopback.
+pub(super) fn alone() -> Result<String, String> {
+    // Tunnel devices that the kernel makes in every namespace are down.
+    let is_up = |name: &str| {
+        let flags = fs::read_to_string(format!("/sys/class/net/{name}/flags")).unwrap_or_default();
+        u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).is_ok_and(|flags| flags & 1 == 1)
+    };
+    match interfaces()?.iter().find(|(name, _)| is_up(name)) {
+        Some((name, _)) => Err(format!("the container has the interface {name}: it does not stand behind a gate")),
+        None => prove(),
+    }
+}
+
 fn judge(fates: &[(String, Fate)], alone: bool) -> Result<String, String> {
     if let Some((to, _)) = fates.iter().find(|(_, fate)| *fate == Fate::Sent) {
         return Err(format!("a packet to {to} was let out"));

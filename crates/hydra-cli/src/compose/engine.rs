@@ -123,8 +123,13 @@ pub(crate) fn config(
         network: if is_process { Network::None } else { Network::Named(runtime.network.clone()) },
         quality_network: Network::None,
         fence: match values.egress.mode {
-            EgressMode::InContainer if is_process => FenceMode::None,
+            EgressMode::InContainer | EgressMode::Isolated if is_process => FenceMode::None,
             EgressMode::InContainer => FenceMode::InContainer,
+            EgressMode::Isolated => FenceMode::Isolated,
+        },
+        gate: match values.egress.mode {
+            EgressMode::Isolated if !is_process => Some(images::gate(settings)?),
+            EgressMode::Isolated | EgressMode::InContainer => None,
         },
         model_base_url: values.models.base_url.clone(),
         hosts: extras.hosts.clone(),

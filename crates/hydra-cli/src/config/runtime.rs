@@ -51,7 +51,7 @@ pub enum RuntimeKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Egress {
-    /// `in-container`: the agent's container fences itself before the agent starts.
+    /// `isolated`: a gate of its own stands before each agent, whose container has no network but loopback; `in-container`: the agent's container fences itself before the agent starts.
     pub mode: EgressMode,
     /// Hosts that every type with an agent may reach. An exact name, or `*.` before one.
     pub base: Vec<String>,
@@ -68,6 +68,8 @@ pub struct Egress {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum EgressMode {
+    /// A gate before each agent, in containers of its own.
+    Isolated,
     /// The container's own entrypoint, with iptables.
     InContainer,
 }
@@ -133,7 +135,7 @@ impl Default for Egress {
         let policy = EgressPolicy::default();
         let texts = |hosts: &BTreeSet<HostPattern>| hosts.iter().map(ToString::to_string).collect::<Vec<String>>();
         Self {
-            mode: EgressMode::InContainer,
+            mode: EgressMode::Isolated,
             base: texts(&policy.base),
             extra: policy.extra.iter().map(|(kind, hosts)| (kind.to_string(), texts(hosts))).collect(),
             floor: texts(&policy.floor),

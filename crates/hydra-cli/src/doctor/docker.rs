@@ -1,13 +1,18 @@
 //! Checks of the Docker engine: what it is, the images, the network of jobs, whether the fence holds on it, what is left over.
 
 use super::Check;
-use crate::{config::Settings, failure::Failure, images};
+use crate::{
+    config::{Settings, runtime::EgressMode},
+    failure::Failure,
+    images,
+};
 use futures_util::StreamExt;
 use hydra_core::{
     ContainerType, Generation, IssueKey, IssueNumber, RepoName, Stage,
     agent_event::{AgentEvent, EventKind},
-    contract_files::{PROVE_FENCE, exit},
-    job::{EnvValue, ImageRef, JobKey, JobSpec, Network, RuntimeStatus},
+    contract_files::{PROVE_FENCE, PROVE_ISOLATED, exit},
+    egress::gate::GateConfig,
+    job::{EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, RuntimeStatus},
     persona::Limits,
     ports::{Runtime, RuntimeError, RuntimeErrorKind, Selector},
 };
@@ -21,7 +26,6 @@ use std::{collections::BTreeMap, time::Duration};
 const PATIENCE: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
 const ENGINE: &str = "docker engine";
-const FENCE: &str = "egress in-container";
 
 /// All of them. Without an engine there is nothing more to look at.
 pub async fn all(settings: &Settings, runtime: &DockerRuntime) -> Vec<Check> {
@@ -49,7 +53,10 @@ pub async fn all(settings: &Settings, runtime: &DockerRuntime) -> Vec<Check> {
     checks.push(network(settings, runtime).await);
     checks.push(match builder {
         Some(image) => fence(settings, runtime, image).await,
-        None => Check::fail(FENCE, "without the builder's image it cannot be proved", "mend the images first"),
+        None => {
+            let why = "without the builder's image it cannot be proved";
+            Check::fail(name_of(settings), why, "mend the images first")
+        }
     });
     checks.push(leftovers(runtime).await);
     checks
@@ -120,22 +127,38 @@ async fn network(settings: &Settings, runtime: &DockerRuntime) -> Check {
     }
 }
 
-/// A container of the builder's image makes its fence and proves it, just as each job's does, and does nothing else.
+/// The check of the fence, by its mode.
+const fn name_of(settings: &Settings) -> &'static str {
+    match settings.values.egress.mode {
+        EgressMode::Isolated => "egress isolated",
+        EgressMode::InContainer => "egress in-container",
+    }
+}
+
+/// A container of the builder's image proves its fence, just as each job's does, and does nothing else.
 async fn fence(settings: &Settings, runtime: &DockerRuntime, image: ImageRef) -> Check {
+    let name = name_of(settings);
     let spec = match probe(settings, image) {
         Ok(spec) => spec,
-        Err(why) => return Check::fail(FENCE, why, "please report this"),
+        Err(why) => return Check::fail(name, why, "mend the images first: `cargo xtask images`"),
     };
     let job = spec.key.id();
     let proved = tokio::time::timeout(PATIENCE, run(runtime, &spec)).await;
     let removed = runtime.remove(&job).await;
-    let mend = "each job would be refused: the image needs iptables, the kernel nf_tables or ip_tables, and the engine NET_ADMIN";
+    let mend = match settings.values.egress.mode {
+        EgressMode::Isolated => {
+            "each job would be refused: the kernel needs nf_tables and nfnetlink_log, and the engine NET_ADMIN"
+        }
+        EgressMode::InContainer => {
+            "each job would be refused: the image needs iptables, the kernel nf_tables or ip_tables, and the engine NET_ADMIN"
+        }
+    };
     match (proved, removed) {
-        (_, Err(error)) => refused(FENCE, &error),
-        (Err(_), _) => Check::fail(FENCE, format!("no proof within {} s", PATIENCE.as_secs()), mend),
-        (Ok(Err(error)), _) => refused(FENCE, &error),
-        (Ok(Ok(Ok(proof))), _) => Check::ok(FENCE, proof),
-        (Ok(Ok(Err(why))), _) => Check::fail(FENCE, why, mend),
+        (_, Err(error)) => refused(name, &error),
+        (Err(_), _) => Check::fail(name, format!("no proof within {} s", PATIENCE.as_secs()), mend),
+        (Ok(Err(error)), _) => refused(name, &error),
+        (Ok(Ok(Ok(proof))), _) => Check::ok(name, proof),
+        (Ok(Ok(Err(why))), _) => Check::fail(name, why, mend),
     }
 }
 
@@ -144,18 +167,29 @@ fn probe(settings: &Settings, image: ImageRef) -> Result<JobSpec, String> {
     let repo: RepoName = "hydra/doctor".parse().map_err(|error| format!("{error}"))?;
     let issue = IssueKey { repo, number: IssueNumber(u64::from(std::process::id())) };
     let plain = |text: &str| EnvValue::Plain(text.to_owned());
+    let key = JobKey { issue, generation: Generation(1), stage: Stage::Build, round: 0, attempt: 0 };
+    let on = settings.values.runtime.network.clone();
+    let (network, net_admin, mode) = match settings.values.egress.mode {
+        EgressMode::InContainer => (Network::Named(on), true, PROVE_FENCE),
+        EgressMode::Isolated => {
+            let image = images::gate(settings).map_err(|failure| failure.sentence())?;
+            let config = GateConfig::of(&settings.egress, ContainerType::Builder, key.id().as_str());
+            let gated = Gated { image, network: on, hosts: BTreeMap::new(), config };
+            (Network::Gated(Box::new(gated)), false, PROVE_ISOLATED)
+        }
+    };
     Ok(JobSpec {
-        key: JobKey { issue, generation: Generation(1), stage: Stage::Build, round: 0, attempt: 0 },
+        key,
         container: ContainerType::Builder,
         image,
-        env: BTreeMap::from([("HYDRA_MODE".to_owned(), plain(PROVE_FENCE))]),
+        env: BTreeMap::from([("HYDRA_MODE".to_owned(), plain(mode))]),
         inputs: BTreeMap::new(),
         spec: BTreeMap::new(),
         limits: Limits { cpu_millis: 1000, memory_mib: 256, pids: 64, minutes: 1, turns: 1 },
         tmp_mib: 16,
         workspace_mib: 64,
-        network: Network::Named(settings.values.runtime.network.clone()),
-        net_admin: true,
+        network,
+        net_admin,
         hosts: BTreeMap::new(),
         credentials: Vec::new(),
     })

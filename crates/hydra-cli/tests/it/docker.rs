@@ -52,7 +52,7 @@ fn doctor_proves_the_fence_on_this_engine_and_leaves_nothing() {
     let ran = stage.sandbox.run(&["doctor", "--json"]);
     let document = ran.json();
     let checks = document["checks"].as_array().unwrap();
-    for name in ["docker engine", "images", "network hydra-net", "egress in-container"] {
+    for name in ["docker engine", "images", "network hydra-net", "egress isolated"] {
         let check = checks.iter().find(|check| check["name"] == name && check["state"] == "ok");
         assert!(check.is_some(), "{name}: {}", ran.all());
     }

@@ -31,13 +31,7 @@ pub(super) fn waits(draft: &mut Draft<'_>, stage: Stage) -> bool {
     let now = draft.world.now;
     let mut waits = !draft.reasons.is_empty()
         && draft.reasons.iter().any(|reason| matches!(reason, Reason::Dependency { .. } | Reason::Rival { .. }));
-    for (scope, hold) in holds(draft) {
-        waits = true;
-        if let Some(until) = hold.until {
-            draft.wake_at(until);
-        }
-        draft.because(Reason::Held { scope, kind: hold.kind, reason: hold.reason, until: hold.until });
-    }
+    waits |= tell_holds(draft);
     let record = draft.record.as_ref();
     if let Some((due, attempt, error)) = record.and_then(|record| {
         record
@@ -121,9 +115,17 @@ fn holds(draft: &Draft<'_>) -> Vec<(&'static str, Hold)> {
     holds.filter(|(_, hold)| hold.until.is_none_or(|until| until > now)).collect()
 }
 
-/// The first hold there is.
-pub(super) fn held(draft: &Draft<'_>) -> Option<Hold> {
-    holds(draft).into_iter().next().map(|(_, hold)| hold)
+/// Says what holds the issue, and looks again when that ends; whether anything does.
+pub(super) fn tell_holds(draft: &mut Draft<'_>) -> bool {
+    let holds = holds(draft);
+    let any = !holds.is_empty();
+    for (scope, hold) in holds {
+        if let Some(until) = hold.until {
+            draft.wake_at(until);
+        }
+        draft.because(Reason::Held { scope, kind: hold.kind, reason: hold.reason, until: hold.until });
+    }
+    any
 }
 
 /// A cancellation is lifted by a request that a person makes after it; a pause only by `hydra resume`.

@@ -15,7 +15,8 @@ pub(super) fn merge(draft: &mut Draft<'_>) {
     if !super::door::has_label(draft, &label) {
         return;
     }
-    match may(draft, &label) {
+    let held = super::gates::tell_holds(draft);
+    match may(draft, &label, held) {
         Err(No { why, look_again }) => {
             draft.because(Reason::NoYolo { why });
             if look_again {
@@ -46,7 +47,7 @@ impl<S: Into<String>> From<S> for No {
     }
 }
 
-fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, No> {
+fn may(draft: &Draft<'_>, label: &str, held: bool) -> Result<Option<ForgeWrite>, No> {
     let policy = &draft.world.policy;
     if policy.single_identity {
         return Err("it is off with `identities = \"single\"`".into());
@@ -60,8 +61,8 @@ fn may(draft: &Draft<'_>, label: &str) -> Result<Option<ForgeWrite>, No> {
     if !super::door::has_label(draft, &trigger) {
         return Err(format!("the label `{trigger}` was taken off").into());
     }
-    if let Some(hold) = super::gates::held(draft) {
-        return Err(format!("it is on hold: {}", hold.reason).into());
+    if held {
+        return Err("it is on hold".into());
     }
     let record = draft.record.as_ref().ok_or("there is no record")?;
     let head = record.head.as_ref().ok_or("there is no head")?;

@@ -92,11 +92,15 @@ fn verdict(left: &Left<'_>) -> Result<Verdict, VerdictError> {
     }
 }
 
+/// What the gate says of the job's traffic; without a gate, what the job itself saw refused.
 fn egress(left: &Left<'_>) -> String {
-    if left.tally.denied.is_empty() {
-        return "not observed".into();
-    }
-    let refused: Vec<String> =
-        left.tally.denied.iter().take(20).map(|(host, reason)| format!("{host} ({reason})")).collect();
-    left.shared.config.scrub(&format!("refused: {}", refused.join(", ")))
+    let text = match super::egress::report(&left.out.gate) {
+        Some(report) => super::egress::summary(report),
+        None if left.tally.denied.is_empty() => return "not observed".into(),
+        None => {
+            let refused = left.tally.denied.iter().take(20).map(|(host, reason)| format!("{host} ({reason})"));
+            format!("refused: {}", refused.collect::<Vec<_>>().join(", "))
+        }
+    };
+    left.shared.config.scrub(&text)
 }

@@ -242,6 +242,7 @@ impl World {
             network: Network::Named("hydra-net".into()),
             quality_network: Network::None,
             fence: FenceMode::None,
+            gate: None,
             model_base_url: None,
             hosts: BTreeMap::new(),
             git_credentials: GitCredentials::Withheld,

@@ -15,7 +15,8 @@ fn hydra_finds_an_image_for_every_container_type_by_the_id_of_the_engine() {
         let documented = format!("ghcr.io/conductionnl/{name}:latest");
         assert_eq!(&docker(&["image", "inspect", "--format", "{{.Id}}", &documented]), pin, "the documented name");
     }
-    assert_eq!(pins.len(), AGENTS.len() + 1, "{pins:?}");
+    assert_eq!(pins.len(), AGENTS.len() + 2, "the gate and the orchestrator besides: {pins:?}");
+    assert!(pins.contains_key("hydra-gate"), "{pins:?}");
 }
 
 #[test]

@@ -335,7 +335,7 @@ mod yolo {
             story.run_for_a_while(&mut story.engine("2")).await;
             assert!(story.pull().1.merged_at.is_none(), "{stop}, after a restart");
             if stop != "label" {
-                holds(&story.explain().await, &["`yolo` does not merge: it is on hold: not today"]);
+                holds(&story.explain().await, &["`yolo` does not merge: it is on hold", "not today"]);
             }
         }
     }

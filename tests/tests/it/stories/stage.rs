@@ -350,6 +350,7 @@ impl Story {
             network: Network::None,
             quality_network: Network::None,
             fence: FenceMode::None,
+            gate: None,
             model_base_url: Some(self.model.url()),
             hosts: BTreeMap::new(),
             git_credentials: GitCredentials::Withheld,
