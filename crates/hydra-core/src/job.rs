@@ -102,7 +102,26 @@ pub struct Gated {
     pub hosts: BTreeMap<String, String>,
     /// What it may let through.
     pub config: GateConfig,
+    /// The credentials of its accounts.
+    #[serde(skip)]
+    pub withheld: Withheld,
 }
+
+/// Credentials that a gate holds and no job does. Two are the same when they are of the same accounts.
+#[derive(Clone, Default)]
+pub struct Withheld(pub BTreeMap<AccountName, SecretString>);
+
+impl std::fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+impl PartialEq for Withheld {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.keys().eq(other.0.keys())
+    }
+}
+impl Eq for Withheld {}
 
 /// A file for the container's `/in` (or `/spec`).
 #[derive(Debug, Clone, PartialEq, Eq)]

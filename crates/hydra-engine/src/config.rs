@@ -4,7 +4,7 @@ use crate::breaker::BreakerPolicy;
 use hydra_core::{
     ContainerType, Login, RepoName, TokenRole,
     contract_files::FenceMode,
-    egress::EgressPolicy,
+    egress::{EgressPolicy, gate::Upstream},
     job::{ImageRef, Network},
     plan::PlanPolicy,
     ports::{Accounts, AuditSink, Board, Clock, Forge, ForgeWriter, Leases, Runtime, Workspace},
@@ -61,6 +61,8 @@ pub struct EngineConfig {
     pub fence: FenceMode,
     /// The gate's image, where every agent stands behind one.
     pub gate: Option<ImageRef>,
+    /// The model API that the gate signs for, where the credentials are withheld from jobs.
+    pub api: Option<Upstream>,
     /// `ANTHROPIC_BASE_URL`, where it is not the provider's own.
     pub model_base_url: Option<String>,
     /// Extra host names to resolve inside, `name -> address`.

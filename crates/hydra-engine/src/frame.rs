@@ -1,11 +1,14 @@
 //! What of a specification is the same for every job of a stage: image, limits, network, the right to fence itself, plain variables.
 
-use crate::config::{EngineConfig, GitCredentials};
+use crate::{
+    config::{EngineConfig, GitCredentials},
+    withhold,
+};
 use hydra_core::{
     AccountName, Generation, IssueKey, Stage, TokenRole,
     contract_files::FenceMode,
     egress::{EgressPolicy, gate::GateConfig},
-    job::{CredentialName, EnvValue, Gated, ImageRef, JobKey, JobSpec, Network},
+    job::{CredentialName, EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, Withheld},
     persona::{Limits, QUALITY_LIMITS},
     ports::AccountKind,
 };
@@ -68,9 +71,22 @@ fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy) -> Networ
     let named = stage.has_agent() || !egress.hosts(container).is_empty();
     match (&config.gate, &config.network) {
         (Some(image), Network::Named(network)) if named => {
-            let gate = GateConfig::of(egress, container, key.id().as_str());
+            let mut gate = GateConfig::of(egress, container, key.id().as_str());
+            if let Some(upstream) = config.api.as_ref().filter(|_| stage.has_agent()) {
+                let persona = config.policy.personas.get(&stage);
+                // What the gate signs for is reached through it alone: not with a key of the agent's own.
+                gate.allow.retain(|line| line.to_string() != upstream.endpoint.host());
+                gate.model = None;
+                gate.api = Some(withhold::route(upstream, persona.map(|persona| persona.model.clone())));
+            }
             let hosts = config.hosts.clone();
-            Network::Gated(Box::new(Gated { image: image.clone(), network: network.clone(), hosts, config: gate }))
+            Network::Gated(Box::new(Gated {
+                image: image.clone(),
+                network: network.clone(),
+                hosts,
+                config: gate,
+                withheld: Withheld::default(),
+            }))
         }
         _ => plain.clone(),
     }
@@ -87,7 +103,8 @@ pub(crate) fn plain_env(config: &EngineConfig, key: &JobKey, links: Links) -> BT
         ("HYDRA_JOB", key.id().to_string()),
         ("GITHUB_ORG", config.org.clone()),
     ];
-    if let Some(url) = config.model_base_url.clone().filter(|_| key.stage.has_agent()) {
+    let url = if config.api.is_some() { Some(withhold::base_url()) } else { config.model_base_url.clone() };
+    if let Some(url) = url.filter(|_| key.stage.has_agent()) {
         pairs.push(("ANTHROPIC_BASE_URL", url));
     }
     let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(config.extra_env.clone());
@@ -117,7 +134,7 @@ pub fn sample(
         spec.env.insert(variable.to_owned(), value);
         spec.credentials.push(credential);
     };
-    if let Some((name, kind)) = account.filter(|_| stage.has_agent()) {
+    if let Some((name, kind)) = account.filter(|_| stage.has_agent() && config.api.is_none()) {
         secret(model_variable(kind), CredentialName::Account(name));
     }
     if let GitCredentials::Env(tokens) = &config.git_credentials

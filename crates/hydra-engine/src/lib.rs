@@ -30,6 +30,7 @@ pub mod store;
 pub mod tally;
 mod tick;
 pub mod watch;
+mod withhold;
 
 pub use breaker::BreakerPolicy;
 pub use config::{EngineConfig, GitCredentials, Ports, Scrub};

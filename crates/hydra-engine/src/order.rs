@@ -7,6 +7,7 @@ use crate::{
     prompt,
     store::{self, StateDir, StoreError},
     watch::Shared,
+    withhold,
 };
 use hydra_core::{
     AccountName, BranchName, ChangeName, CommitSha, IssueKey, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
@@ -153,15 +154,20 @@ pub(crate) async fn build(
     }
     let mut env = plain_env(config, seen, order);
     let mut credentials = Vec::new();
-    model_env(shared, order, accounts, &mut env, &mut credentials).await?;
+    if config.api.is_none() {
+        model_env(shared, order, accounts, &mut env, &mut credentials).await?;
+    }
     git_env(config, stage, &mut env, &mut credentials);
-    let spec = JobSpec {
+    let mut spec = JobSpec {
         env,
         inputs,
         spec: files.into_iter().map(|(path, bytes)| (path, InputFile::Bytes(bytes))).collect(),
         credentials,
         ..frame::frame(config, order.key.clone(), image, &egress)
     };
+    if config.api.is_some() {
+        withhold::withhold(shared, order, accounts, job.allowance, &mut spec).await?;
+    }
     Ok((spec, note))
 }
 

@@ -14,9 +14,10 @@ use crate::{
     watch::Shared,
 };
 use hydra_core::{
-    AccountName, JobId, Stage, Timestamp,
+    AccountName, JobId, Stage, Timestamp, Tokens,
     agent_event::AgentEvent,
     contract_files::{self, JobResult, exit},
+    egress::gate::GateLine,
     job::{Observed, RuntimeStatus},
     money::Spend,
     plan::{JobOutcome, OutcomeKind, StopReason},
@@ -129,6 +130,7 @@ pub(crate) async fn judged(
         }
         Err(error) => return Err(Unseen::new(what(), error)),
     };
+    spent_accounts(shared, &out).await;
     let (note, guessed) = match order {
         Order::Kept(note) => (Some(note), false),
         Order::Guessed(note) => (Some(note), true),
@@ -158,6 +160,17 @@ pub(crate) async fn judged(
         (Some(code), _) => ends::of(&left, code),
     };
     Ok(Some(settle(shared, job, spend, kind)))
+}
+
+/// Accounts that the gate has found used up are set aside for everybody.
+async fn spent_accounts(shared: &Shared, out: &Collected) {
+    for line in &out.gate {
+        if let GateLine::Aside { account, until, why } = line
+            && let Err(error) = shared.ports.accounts.set_aside(account, *until, why).await
+        {
+            tracing::warn!(%account, %error, "it is used up and could not be set aside");
+        }
+    }
 }
 
 fn settle(shared: &Shared, job: &Observed, spend: Spend, kind: OutcomeKind) -> JobOutcome {
@@ -234,11 +247,31 @@ fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&O
     let fallback = note.map_or_else(|| persona.map(|persona| persona.model.clone()), |note| note.model.clone());
     let read = |bytes: &[u8]| tally::read(bytes, &shared.config.redactor, &shared.config.prices, fallback.as_ref());
     let heard = read(&std::fs::read(shared.state.log(&job.id)).unwrap_or_default());
-    let Some(bytes) = out.files.get("events.jsonl").filter(|_| heard.0.end.is_none()) else { return heard };
-    let mut left = read(bytes);
+    let mut left = match out.files.get("events.jsonl").filter(|_| heard.0.end.is_none()) {
+        None => heard,
+        Some(bytes) => {
+            let mut left = read(bytes);
+            let spend = &mut left.0.progress.spend;
+            if heard.0.progress.spend.cost > spend.cost {
+                *spend = heard.0.progress.spend;
+            }
+            left
+        }
+    };
+    // The gate has counted what the API itself said: an agent that says less has used no less.
     let spend = &mut left.0.progress.spend;
-    if heard.0.progress.spend.cost > spend.cost {
-        *spend = heard.0.progress.spend;
+    if let Some(tokens) = counted(&out.gate).filter(|tokens| tokens.total() > spend.tokens.total()) {
+        let cost = fallback.as_ref().and_then(|model| shared.config.prices.cost(model, tokens).ok());
+        spend.tokens = tokens;
+        spend.cost = spend.cost.max(cost.unwrap_or_default());
     }
     left
+}
+
+/// What a gate counted.
+fn counted(lines: &[GateLine]) -> Option<Tokens> {
+    lines.iter().rev().find_map(|line| match line {
+        GateLine::Report { tokens, .. } => Some(*tokens),
+        GateLine::Ready { .. } | GateLine::Denied(_) | GateLine::Aside { .. } => None,
+    })
 }

@@ -118,7 +118,7 @@ fn serve(folder: &Path, config: &Path) -> Result<(), String> {
     let sockets = holder::take(folder, WAIT).map_err(|error| format!("the holder: {error}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let gate = Arc::new(Gate::new(config, Box::new(std::io::stdout()))?);
+        let gate = Arc::new(Gate::new(config, Some(folder), Box::new(std::io::stdout()))?);
         let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let stop = async move { _ = end.recv().await };
         gate::serve(gate, sockets, stop).await.map_err(|error| error.to_string())

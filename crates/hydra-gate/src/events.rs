@@ -2,7 +2,7 @@
 
 use crate::proof;
 use hydra_core::{
-    Timestamp,
+    AccountName, Timestamp, Tokens,
     egress::{
         DenyReason, HostName,
         gate::{Denial, GateConfig, GateLine, Reached, SCHEMA},
@@ -147,8 +147,12 @@ impl Events {
     pub(crate) fn ready(&self) {
         self.say(&GateLine::Ready { v: SCHEMA, policy: self.config.policy.clone() });
     }
+    /// An account is used up.
+    pub(crate) fn aside(&self, account: &AccountName, until: Timestamp, why: &str) {
+        self.say(&GateLine::Aside { account: account.clone(), until, why: why.to_owned() });
+    }
     /// Everything so far.
-    pub(crate) fn report(&self) {
+    pub(crate) fn report(&self, tokens: Tokens) {
         let line = {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             let reached = counts.reached.iter().map(|(host, usage)| Reached {
@@ -162,6 +166,7 @@ impl Events {
                 policy: self.config.policy.clone(),
                 reached: reached.collect(),
                 denied: counts.denied.values().cloned().collect(),
+                tokens,
             }
         };
         self.say(&line);

@@ -5,7 +5,7 @@ use crate::{
     dial::Dialer,
     dns,
     events::{Events, Lines, Refused},
-    model,
+    model::{self, Model},
     names::Names,
     packets,
     relay::Buffers,
@@ -13,12 +13,13 @@ use crate::{
 };
 use hydra_core::egress::{
     AllowedNames, DenyReason, Endpoint, HostName, HostPattern,
-    gate::{GateConfig, GateLimits},
+    gate::{GateConfig, GateLimits, SCHEMA},
 };
 use std::{
     future::Future,
     io,
     net::{IpAddr, Ipv4Addr},
+    path::Path,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -42,17 +43,23 @@ pub struct Gate {
     pub(crate) buffers: Buffers,
     /// A self-hosted model API.
     pub(crate) model: Option<Endpoint>,
+    /// The model API that the gate signs for.
+    pub(crate) api: Option<Model>,
     allowed: AllowedNames,
     names: Mutex<Names>,
 }
 
 impl Gate {
-    /// Makes one; its lines go there.
+    /// Makes one; its lines go there. `folder` holds the credentials of a model API that it signs for.
     ///
     /// # Errors
-    /// When there is no resolver to ask.
-    pub fn new(config: GateConfig, lines: Lines) -> Result<Self, String> {
+    /// When there is no resolver to ask, or a credential is missing.
+    pub fn new(config: GateConfig, folder: Option<&Path>, lines: Lines) -> Result<Self, String> {
+        if config.schema != SCHEMA {
+            return Err(format!("its configuration is of version {}; it reads {SCHEMA}", config.schema));
+        }
         Ok(Self {
+            api: model::api(folder, &config)?,
             dialer: Dialer::new(&config)?,
             limits: config.limits,
             buffers: Buffers::default(),
@@ -121,7 +128,7 @@ pub async fn serve(gate: Arc<Gate>, sockets: Sockets, stop: impl Future<Output =
         },
     };
     tasks.shutdown().await;
-    gate.events.report();
+    gate.events.report(gate.api.as_ref().map(|api| api.budget.used()).unwrap_or_default());
     ended
 }
 

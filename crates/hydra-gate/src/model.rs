@@ -1,20 +1,52 @@
-//! A self-hosted model API: one place outside, at one port, named by the configuration.
+//! The port of the model API: a place that the configuration names, or the API that the gate signs for.
 
-use crate::{gate::Gate, relay::relay};
-use std::{io, sync::atomic::Ordering, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+mod accounts;
+mod budget;
+mod place;
+mod proxy;
+mod route;
+mod upstream;
+mod usage;
 
-/// One connection, wherever the agent believed it went.
-pub(crate) async fn serve(gate: &Gate, agent: TcpStream) -> io::Result<()> {
-    let Some(endpoint) = &gate.model else { return Ok(()) };
-    agent.set_nodelay(true)?;
-    let patience = Duration::from_millis(gate.limits.connect_millis.into());
-    let host = timeout(patience, TcpStream::connect((endpoint.host(), endpoint.port()))).await;
-    let host = host.map_err(|_| io::ErrorKind::TimedOut)??;
-    host.set_nodelay(true)?;
-    let usage = gate.events.usage(&endpoint.to_string());
-    usage.connections.fetch_add(1, Ordering::Relaxed);
-    // Prompts are long, and nothing else is there to send them to: what is spent is bounded by the budget.
-    relay(agent, host, &usage, u64::MAX, &gate.buffers).await;
-    Ok(())
+pub(crate) use proxy::Model;
+
+use crate::{dial::Dialer, gate::Gate};
+use accounts::{Account, Accounts};
+use budget::Budget;
+use hydra_core::{AccountName, egress::gate::GateConfig};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use tokio::net::TcpStream;
+use upstream::Connector;
+
+/// The credentials, in the folder that no agent sees.
+const SECRETS: &str = "accounts.json";
+/// What was used so far, for the next gate of the same job.
+const USED: &str = "used.json";
+
+/// The API of a configuration that has one; its credentials are read and taken away from the folder's file system by nobody but the runtime.
+pub(crate) fn api(folder: Option<&Path>, config: &GateConfig) -> Result<Option<Model>, String> {
+    let Some(route) = config.api.clone() else { return Ok(None) };
+    let folder = folder.ok_or("a model API needs a folder with its credentials")?;
+    let path = folder.join(SECRETS);
+    let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let secrets: BTreeMap<AccountName, String> =
+        serde_json::from_slice(&text).map_err(|_| format!("{} cannot be read", path.display()))?;
+    let accounts = route.accounts.iter().map(|account| {
+        let secret = secrets.get(&account.name).ok_or_else(|| format!("there is no credential of {}", account.name))?;
+        let value = Account::value(account.kind, secret)?;
+        Ok::<_, String>(Account { name: account.name.clone(), kind: account.kind, value })
+    });
+    let accounts = Accounts::new(accounts.collect::<Result<_, _>>()?);
+    let patience = Duration::from_millis(config.limits.connect_millis.into());
+    let connector = Connector::new(&route.upstream, Dialer::new(config)?, patience)?;
+    let budget = Budget::new(route.allowance, Some(folder.join(USED)));
+    Ok(Some(Model::new(route, accounts, budget, connector)))
+}
+
+/// One connection.
+pub(crate) async fn serve(gate: &Gate, stream: TcpStream) -> io::Result<()> {
+    match &gate.api {
+        Some(api) => api.serve(&gate.events, stream).await,
+        None => place::serve(gate, stream).await,
+    }
 }

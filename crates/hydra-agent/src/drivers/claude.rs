@@ -60,6 +60,10 @@ pub(super) fn launch(session: &Session<'_>) -> Launch {
     ] {
         env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
+    // Its small tasks are done by the job's own model: the only one that it may ask.
+    for name in ["ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL"] {
+        env.entry(name.to_owned()).or_insert_with(|| session.model.to_string());
+    }
     Launch { argv, env, stdin: session.prompt.clone() }
 }
 

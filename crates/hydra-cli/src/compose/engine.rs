@@ -5,7 +5,7 @@ use crate::{
     clock::SystemClock,
     config::{
         Settings,
-        runtime::{EgressMode, GitCredential, RuntimeKind},
+        runtime::{EgressMode, GitCredential, ModelCredential, RuntimeKind},
     },
     context::Context,
     exit::Exit,
@@ -15,6 +15,7 @@ use crate::{
 use hydra_core::{
     ContainerType, IssueKey, IssueNumber, Login, Stage, TokenRole,
     contract_files::FenceMode,
+    egress::{HostError, gate::Upstream},
     job::{ImageRef, JobSpec, Network},
     ports::Forge,
     redact::Redactor,
@@ -26,6 +27,7 @@ use hydra_engine::{
 };
 use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
+use url::Url;
 
 /// What the demo and tests change about an engine that is otherwise as configured.
 #[derive(Default)]
@@ -87,6 +89,27 @@ pub(crate) async fn logins(settings: &Settings, forge: &dyn Forge) -> Result<BTr
     Ok(logins)
 }
 
+/// The provider's own API.
+const PROVIDER: &str = "https://api.anthropic.com";
+
+/// The model API that the gate signs for.
+fn upstream(settings: &Settings) -> Result<Upstream, Failure> {
+    let own = settings.values.models.base_url.as_deref();
+    let wrong = |why: &str| {
+        Failure::new(Exit::Configuration, format!("models.base_url: {why}"))
+            .help("write https://HOST or http://HOST:PORT, or set credentials.model = \"env\"")
+    };
+    let url = Url::parse(own.unwrap_or(PROVIDER)).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.path(), "/" | "") || url.query().is_some() || !url.username().is_empty() {
+        return Err(wrong("a gate can stand before a host and a port, not before a path of one"));
+    }
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return Err(wrong("it names no host"));
+    };
+    let endpoint = format!("{host}:{port}").parse().map_err(|error: HostError| wrong(&error.to_string()))?;
+    Ok(Upstream { endpoint, tls: url.scheme() == "https", private: own.is_some(), authority: None })
+}
+
 /// The configuration as the engine is told it.
 ///
 /// # Errors
@@ -130,6 +153,10 @@ pub(crate) fn config(
         gate: match values.egress.mode {
             EgressMode::Isolated if !is_process => Some(images::gate(settings)?),
             EgressMode::Isolated | EgressMode::InContainer => None,
+        },
+        api: match (values.egress.mode, values.credentials.model) {
+            (EgressMode::Isolated, ModelCredential::Withheld) if !is_process => Some(upstream(settings)?),
+            (EgressMode::Isolated | EgressMode::InContainer, ModelCredential::Withheld | ModelCredential::Env) => None,
         },
         model_base_url: values.models.base_url.clone(),
         hosts: extras.hosts.clone(),

@@ -80,7 +80,7 @@ pub enum EgressMode {
 pub struct Credentials {
     /// The GitHub token: `withheld` (commits leave the container as a bundle that Hydra checks and pushes) or `env` (`GIT_TOKEN`, the contract of older images).
     pub git: GitCredential,
-    /// The model credential: `env`.
+    /// The model credential: `withheld` (the gate signs for the agent; egress.mode `isolated` alone has one) or `env` (in the container's environment).
     pub model: ModelCredential,
 }
 
@@ -100,6 +100,8 @@ pub enum GitCredential {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ModelCredential {
+    /// Not at all: the gate signs.
+    Withheld,
     /// In its environment.
     Env,
 }
@@ -146,7 +148,7 @@ impl Default for Egress {
 
 impl Default for Credentials {
     fn default() -> Self {
-        Self { git: GitCredential::Withheld, model: ModelCredential::Env }
+        Self { git: GitCredential::Withheld, model: ModelCredential::Withheld }
     }
 }
 

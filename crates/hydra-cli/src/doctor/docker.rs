@@ -12,7 +12,7 @@ use hydra_core::{
     agent_event::{AgentEvent, EventKind},
     contract_files::{PROVE_FENCE, PROVE_ISOLATED, exit},
     egress::gate::GateConfig,
-    job::{EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, RuntimeStatus},
+    job::{EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, RuntimeStatus, Withheld},
     persona::Limits,
     ports::{Runtime, RuntimeError, RuntimeErrorKind, Selector},
 };
@@ -174,7 +174,7 @@ fn probe(settings: &Settings, image: ImageRef) -> Result<JobSpec, String> {
         EgressMode::Isolated => {
             let image = images::gate(settings).map_err(|failure| failure.sentence())?;
             let config = GateConfig::of(&settings.egress, ContainerType::Builder, key.id().as_str());
-            let gated = Gated { image, network: on, hosts: BTreeMap::new(), config };
+            let gated = Gated { image, network: on, hosts: BTreeMap::new(), config, withheld: Withheld::default() };
             (Network::Gated(Box::new(gated)), false, PROVE_ISOLATED)
         }
     };

@@ -5,7 +5,7 @@ use super::{
     host::{Endpoint, HostPattern},
     policy::EgressPolicy,
 };
-use crate::{ContainerType, Timestamp};
+use crate::{AccountName, ContainerType, Timestamp, Tokens, contract_files::Allowance, ports::AccountKind};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -29,9 +29,12 @@ pub struct GateConfig {
     pub policy: String,
     /// The names that may be reached.
     pub allow: BTreeSet<HostPattern>,
-    /// A self-hosted model API: what is dialled at its port goes there, whatever its address.
+    /// A self-hosted model API of an agent that holds its own credential: what is dialled at its port goes there, whatever its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Endpoint>,
+    /// The model API that the gate signs for; the agent holds no credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ModelRoute>,
     /// Resolvers to ask about them; empty: those of the gate's own container.
     #[serde(default)]
     pub resolvers: BTreeSet<SocketAddr>,
@@ -51,9 +54,66 @@ impl GateConfig {
             policy: policy.hash(),
             allow: policy.hosts(container_type).into_iter().cloned().collect(),
             model: policy.model_endpoint(container_type).cloned(),
+            api: None,
             resolvers: BTreeSet::new(),
             limits: GateLimits::default(),
         }
+    }
+}
+
+/// A model API that the gate stands before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRoute {
+    /// The port inside, at which it is plain HTTP.
+    pub port: u16,
+    /// Where it goes.
+    pub upstream: Upstream,
+    /// The accounts, in the order in which they are tried.
+    pub accounts: Vec<GateAccount>,
+    /// The models that may be asked for; empty: any.
+    pub models: BTreeSet<String>,
+    /// What is left of the budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
+}
+
+/// Where a model API is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// Host and port.
+    pub endpoint: Endpoint,
+    /// Over TLS.
+    pub tls: bool,
+    /// Self-hosted: it may have any address.
+    pub private: bool,
+    /// Its certificate authority, PEM; absent: those of the web.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+}
+
+/// An account of a route, without its credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateAccount {
+    /// Its name.
+    pub name: AccountName,
+    /// How it signs.
+    pub kind: AccountKind,
+}
+
+impl GateConfig {
+    /// The port of the model API inside, where there is one.
+    #[must_use]
+    pub fn model_port(&self) -> Option<u16> {
+        self.api.as_ref().map(|api| api.port).or_else(|| self.model.as_ref().map(Endpoint::port))
+    }
+    /// A place that the gate may reach whatever its address.
+    #[must_use]
+    pub fn place(&self) -> Option<&Endpoint> {
+        let api = self.api.as_ref().map(|api| &api.upstream).filter(|upstream| upstream.private);
+        api.map(|upstream| &upstream.endpoint).or(self.model.as_ref())
     }
 }
 
@@ -171,6 +231,15 @@ pub enum GateLine {
     },
     /// Something was refused for the first time.
     Denied(Denial),
+    /// An account of the route is used up.
+    Aside {
+        /// Which.
+        account: AccountName,
+        /// Until then.
+        until: Timestamp,
+        /// `limit` or `auth`.
+        why: String,
+    },
     /// Everything so far; the last one counts.
     Report {
         /// [`SCHEMA`].
@@ -181,6 +250,9 @@ pub enum GateLine {
         reached: Vec<Reached>,
         /// What was refused, with exact counts.
         denied: Vec<Denial>,
+        /// What the model API said that was used.
+        #[serde(default)]
+        tokens: Tokens,
     },
 }
 

@@ -9,7 +9,7 @@ const NAMED: usize = 20;
 pub(super) fn report(lines: &[GateLine]) -> Option<(&[Reached], &[Denial])> {
     lines.iter().rev().find_map(|line| match line {
         GateLine::Report { reached, denied, .. } => Some((reached.as_slice(), denied.as_slice())),
-        GateLine::Ready { .. } | GateLine::Denied(_) => None,
+        GateLine::Ready { .. } | GateLine::Denied(_) | GateLine::Aside { .. } => None,
     })
 }
 
@@ -73,7 +73,7 @@ mod tests {
             bytes: 0,
             hint: String::new(),
         }];
-        let lines = [GateLine::Report { v: 1, policy: String::new(), reached, denied }];
+        let lines = [GateLine::Report { v: 1, policy: String::new(), reached, denied, tokens: Default::default() }];
         assert_eq!(
             summary(report(&lines).unwrap()),
             "reached: pypi.org (3 connections, 2000 B up, 12 MB down); refused: 192.0.2.7 port 80 (packet.tcp, 4 times)"

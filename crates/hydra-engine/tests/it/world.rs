@@ -243,6 +243,7 @@ impl World {
             quality_network: Network::None,
             fence: FenceMode::None,
             gate: None,
+            api: None,
             model_base_url: None,
             hosts: BTreeMap::new(),
             git_credentials: GitCredentials::Withheld,

@@ -84,7 +84,7 @@ impl Internet {
     }
 
     /// A socket of the internet's namespace. It is made by a thread that has gone there and comes back no more.
-    fn there<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn there<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> T {
         crate::agent::in_namespace(self.place.id(), make)
     }
     fn resolve(&self) {

@@ -3,9 +3,10 @@
 use crate::internet::Internet;
 use hydra_core::{
     ContainerType,
-    egress::gate::{Denial, GateConfig, GateLimits, GateLine, SCHEMA},
+    egress::gate::{Denial, GateConfig, GateLimits, GateLine, ModelRoute, SCHEMA},
 };
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
@@ -81,9 +82,22 @@ impl World {
         Self::with(|_| {})
     }
     pub(crate) fn with(change: impl FnOnce(&mut GateLimits)) -> Self {
-        let mut world = Self::before(change);
+        Self::before(change).fenced(&["--allowed", "api.example.org"])
+    }
+    /// With a model API that the gate signs for.
+    pub(crate) fn api(route: ModelRoute, accounts: &[(&str, &str)]) -> Self {
+        let mut world = Self::before(|_| {});
+        let secrets: BTreeMap<_, _> = accounts.iter().copied().collect();
+        fs::write(world.dir.path().join("accounts.json"), serde_json::to_vec(&secrets).unwrap()).unwrap();
+        let port = route.port.to_string();
+        world.config.api = Some(route);
+        world.configure();
+        world.fenced(&["--model-port", &port])
+    }
+    fn fenced(self, args: &[&str]) -> Self {
+        let mut world = self;
         world.serve();
-        let output = world.fence(&["--allowed", "api.example.org"]);
+        let output = world.fence(args);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         world.internet.forget();
         world
@@ -105,11 +119,16 @@ impl World {
             policy: "0".repeat(64),
             allow: ALLOWED.iter().map(|line| line.parse().unwrap()).collect(),
             model: None,
+            api: None,
             resolvers: [internet.resolver()].into(),
             limits,
         };
-        fs::write(dir.path().join("gate.json"), serde_json::to_vec(&config).unwrap()).unwrap();
-        Self { internet, holder, gate: None, place, dir, config }
+        let world = Self { internet, holder, gate: None, place, dir, config };
+        world.configure();
+        world
+    }
+    fn configure(&self) {
+        fs::write(self.dir.path().join("gate.json"), serde_json::to_vec(&self.config).unwrap()).unwrap();
     }
     fn lines_of_gate(&self) -> PathBuf {
         self.dir.path().join("lines.jsonl")

@@ -27,7 +27,10 @@ pub(super) fn stream(spec: JobSpec, owner: u64, broken: Broken) -> impl Stream<I
         let mut pieces = Pieces { sender, held: Vec::with_capacity(PIECE) };
         let written = write(&mut pieces, &spec, owner).and_then(|()| pieces.flush());
         if let Err(cause) = written {
-            let _ = broken.set(cause.to_string());
+            // A pipe that nobody reads is not the input's fault: the engine ended the request, and says why.
+            if cause.kind() != io::ErrorKind::BrokenPipe {
+                let _ = broken.set(cause.to_string());
+            }
             // Nobody listens any more: then nobody needs the error either.
             let _ = pieces.sender.blocking_send(Err(cause));
         }

@@ -28,6 +28,7 @@ use hydra_core::{
     job::Gated,
     ports::{RuntimeError, RuntimeErrorKind},
 };
+use secrecy::ExposeSecret as _;
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
@@ -130,9 +131,11 @@ impl Engine {
         if let Some(name) = gated.config.allow.iter().find_map(exact) {
             init.extend(["--allowed".to_owned(), name]);
         }
-        if let Some(model) = &gated.config.model {
-            init.extend(["--model-port".to_owned(), model.port().to_string()]);
-            shut.extend(["--model".to_owned(), model.to_string()]);
+        if let Some(port) = gated.config.model_port() {
+            init.extend(["--model-port".to_owned(), port.to_string()]);
+        }
+        if let Some(place) = gated.config.place() {
+            shut.extend(["--model".to_owned(), place.to_string()]);
         }
         let shut = part("close", shut, of(&fence.gate), true, 64);
         let init = part("net-init", init, of(&fence.holder), true, 64);
@@ -200,19 +203,24 @@ impl Engine {
         started.map_err(|cause| explain(&format!("cannot start the container {name}"), &cause))
     }
 
-    /// Puts the gate's configuration where only the gate can read it.
+    /// Puts the gate's configuration and its credentials where only the gate can read them.
     async fn configured(&self, holder: &str, gated: &Gated) -> Result<(), RuntimeError> {
         let failed =
             |why: String| error(RuntimeErrorKind::Failed, format!("cannot write the gate's configuration: {why}"));
         let text = serde_json::to_vec(&gated.config).map_err(|cause| failed(cause.to_string()))?;
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o400);
-        header.set_size(text.len() as u64);
-        header.set_uid(NOBODY);
-        header.set_gid(NOBODY);
-        header.set_mtime(0);
+        let secrets: BTreeMap<_, _> =
+            gated.withheld.0.iter().map(|(name, value)| (name, value.expose_secret())).collect();
+        let secrets = serde_json::to_vec(&secrets).map_err(|cause| failed(cause.to_string()))?;
         let mut archive = tar::Builder::new(Vec::new());
-        archive.append_data(&mut header, "gate.json", text.as_slice()).map_err(|cause| failed(cause.to_string()))?;
+        for (name, text) in [("gate.json", text), ("accounts.json", secrets)] {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o400);
+            header.set_size(text.len() as u64);
+            header.set_uid(NOBODY);
+            header.set_gid(NOBODY);
+            header.set_mtime(0);
+            archive.append_data(&mut header, name, text.as_slice()).map_err(|cause| failed(cause.to_string()))?;
+        }
         let archive = archive.into_inner().map_err(|cause| failed(cause.to_string()))?;
         let options = UploadToContainerOptions { path: FOLDER.to_owned(), ..UploadToContainerOptions::default() };
         let sent = self.docker.upload_to_container(holder, Some(options), bollard::body_full(archive.into())).await;

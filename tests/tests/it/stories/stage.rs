@@ -351,6 +351,7 @@ impl Story {
             quality_network: Network::None,
             fence: FenceMode::None,
             gate: None,
+            api: None,
             model_base_url: Some(self.model.url()),
             hosts: BTreeMap::new(),
             git_credentials: GitCredentials::Withheld,

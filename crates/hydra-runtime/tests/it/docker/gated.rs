@@ -5,10 +5,10 @@ use hydra_core::{
     ContainerType,
     egress::{
         DenyReason,
-        gate::{GateConfig, GateLimits, GateLine, SCHEMA},
+        gate::{GateAccount, GateConfig, GateLimits, GateLine, ModelRoute, SCHEMA, Upstream},
     },
-    job::{Gated, ImageRef, JobSpec, Network, RuntimeStatus},
-    ports::{Runtime, RuntimeErrorKind, Selector, Started},
+    job::{Gated, ImageRef, JobSpec, Network, RuntimeStatus, Withheld},
+    ports::{AccountKind, Runtime, RuntimeErrorKind, Selector, Started},
 };
 use hydra_runtime::{DockerConfig, DockerRuntime};
 use std::{
@@ -44,10 +44,17 @@ fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
         policy: "0".repeat(64),
         allow: ["api.example.org".parse().unwrap()].into(),
         model: None,
+        api: None,
         resolvers: BTreeSet::new(),
         limits: GateLimits::default(),
     };
-    let gate = Gated { image: gate_image(), network: network.clone(), hosts: BTreeMap::new(), config };
+    let gate = Gated {
+        image: gate_image(),
+        network: network.clone(),
+        hosts: BTreeMap::new(),
+        config,
+        withheld: Withheld::default(),
+    };
     spec.network = Network::Gated(Box::new(gate));
     network
 }
@@ -92,6 +99,49 @@ async fn it_has_no_interface_but_loopback_and_its_gate_tells_what_it_tried() {
         [(DenyReason::DnsNotAllowed, "evil.test".to_owned()), (DenyReason::PacketTcp, "1.1.1.1:8080".to_owned())];
     assert_eq!(report(&lines), refused, "{lines:#?}");
     assert_eq!(yard.runtime.collect(&spec.key.id(), 1000).await.unwrap().gate, lines, "as often as asked");
+    yard.clear().await;
+    docker(&["network", "rm", &network]);
+}
+
+#[tokio::test]
+#[ignore = "needs images"]
+async fn row_37_no_credential_of_the_gates_is_within_the_jobs_reach() {
+    const SECRET: &str = "sk-ant-row-37-0000000000000000";
+    let mut yard = Yard::new();
+    let mut spec = yard.job(
+        r#"
+        { env; cat /proc/*/environ /proc/*/cmdline /proc/*/mountinfo 2>/dev/null | tr '\0' '\n'; } > /workspace/seen
+        find / -xdev -type f -size -200k 2>/dev/null | grep -v -e '^/proc' -e '^/sys' | xargs cat 2>/dev/null >> /workspace/seen
+        ls -la /run /var/run 2>/dev/null >> /workspace/seen
+        { printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1; } | nc -w 2 127.0.0.1 8088 >> /workspace/seen 2>&1
+        { printf 'POST /v1/messages HTTP/1.0\r\nContent-Length: 13\r\n\r\n{"model":"m"}'; sleep 2; } | nc -w 5 127.0.0.1 8088 >> /workspace/seen 2>&1
+        wc -c < /workspace/seen
+        grep -c 'row-37' /workspace/seen
+        grep -c 'type.:.error' /workspace/seen
+        "#,
+    );
+    let network = gated(&yard, &mut spec);
+    closed_network(&network);
+    let Network::Gated(gate) = &mut spec.network else { unreachable!() };
+    gate.config.limits.connect_millis = 500;
+    gate.withheld.0.insert("main".parse().unwrap(), SECRET.into());
+    gate.config.api = Some(ModelRoute {
+        port: 8088,
+        upstream: Upstream { endpoint: "11.0.0.7:8443".parse().unwrap(), tls: false, private: true, authority: None },
+        accounts: vec![GateAccount { name: "main".parse().unwrap(), kind: AccountKind::Key }],
+        models: BTreeSet::new(),
+        allowance: None,
+    });
+    yard.runtime.start(&spec).await.unwrap();
+    exit(&yard.runtime, &spec).await;
+    let said = output(&yard.runtime, &spec).await;
+    let [size, found, refusals] = said.as_slice() else { panic!("{said:?}") };
+    assert!(size.trim().parse::<u64>().unwrap() > 10_000, "it looked: {said:?}");
+    assert_eq!((found.as_str(), refusals.as_str()), ("0", "2"), "{said:?}");
+    // Nor does the engine show it of any of the containers.
+    let ids = docker(&["ps", "-aq", "--filter", &format!("label=hydra.instance={}", yard.instance)]);
+    let shown = docker(&[&["inspect"], ids.split_whitespace().collect::<Vec<_>>().as_slice()].concat());
+    assert!(ids.split_whitespace().count() >= 3 && !shown.contains("row-37-0000"), "{shown}");
     yard.clear().await;
     docker(&["network", "rm", &network]);
 }

@@ -1,0 +1,67 @@
+//! Credential mode `withheld`: the gate holds the model's credentials, the job a placeholder that everybody may know.
+
+use crate::{frame::model_variable, watch::Shared};
+use hydra_core::{
+    ModelName,
+    contract_files::Allowance,
+    egress::gate::{GateAccount, ModelRoute, Upstream},
+    job::{CredentialName, EnvValue, JobSpec, Network},
+    plan::StartOrder,
+    ports::AccountView,
+};
+
+/// Where the gate takes the place of the API, inside.
+pub(crate) const PORT: u16 = 8088;
+/// claude-code makes no call at all without a credential.
+const PLACEHOLDER: &str = "withheld-by-hydra";
+
+/// The address of the API inside.
+pub(crate) fn base_url() -> String {
+    format!("http://127.0.0.1:{PORT}")
+}
+
+/// The route of a job, without its accounts.
+pub(crate) fn route(upstream: &Upstream, models: impl IntoIterator<Item = ModelName>) -> ModelRoute {
+    // The suffix for long contexts is the CLI's own: the API gets it as a header.
+    let models = models.into_iter().flat_map(|model| {
+        let whole = model.as_str().to_owned();
+        let short = whole.split('[').next().unwrap_or_default().to_owned();
+        [whole, short]
+    });
+    ModelRoute {
+        port: PORT,
+        upstream: upstream.clone(),
+        accounts: Vec::new(),
+        models: models.collect(),
+        allowance: None,
+    }
+}
+
+/// Gives the gate every account that is free, the ordered one first, and the job a placeholder of its kind.
+pub(crate) async fn withhold(
+    shared: &Shared,
+    order: &StartOrder,
+    accounts: &[AccountView],
+    allowance: Option<Allowance>,
+    spec: &mut JobSpec,
+) -> Result<(), String> {
+    let Some(first) = &order.account else { return Ok(()) };
+    let Network::Gated(gated) = &mut spec.network else {
+        return Err("the model credential is to be withheld, and there is no gate that could hold it".into());
+    };
+    let Some(route) = &mut gated.config.api else {
+        return Err("the model credential is to be withheld, and the gate has no model API".into());
+    };
+    let chosen = accounts.iter().find(|view| view.name == *first);
+    let chosen = chosen.ok_or_else(|| format!("there is no model account {first}"))?;
+    let others = accounts.iter().filter(|view| view.name != *first && view.aside.is_none());
+    for view in std::iter::once(chosen).chain(others) {
+        let value = shared.ports.accounts.credential(&view.name).await.map_err(|error| error.to_string())?;
+        gated.withheld.0.insert(view.name.clone(), value);
+        route.accounts.push(GateAccount { name: view.name.clone(), kind: view.kind });
+        spec.credentials.push(CredentialName::Account(view.name.clone()));
+    }
+    route.allowance = allowance;
+    spec.env.insert(model_variable(chosen.kind).into(), EnvValue::Plain(PLACEHOLDER.into()));
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! The model accounts of one job, in their order: which one is used now, and what an answer says of it.
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use hydra_core::{AccountName, SignedDuration, Timestamp, ports::AccountKind};
+use std::sync::{Mutex, PoisonError};
+
+/// A limit that passes by itself so soon is the agent's own to wait for.
+const SOON: SignedDuration = SignedDuration::from_secs(60);
+/// An account that is refused is not tried again by this job.
+const NEVER: SignedDuration = SignedDuration::from_hours(24 * 365);
+/// The entry that an OAuth token needs among the betas.
+const OAUTH_BETA: &str = "oauth-2025-04-20";
+
+/// One account. Its value is shown by nothing but the request.
+#[derive(Clone)]
+pub(crate) struct Account {
+    pub(crate) name: AccountName,
+    pub(crate) kind: AccountKind,
+    pub(crate) value: HeaderValue,
+}
+
+/// What an answer says of the account that it was asked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// Nothing: it goes to the agent, whatever it is.
+    Nothing,
+    /// It is set aside until then.
+    Aside(Timestamp, &'static str),
+}
+
+/// The accounts.
+pub(crate) struct Accounts {
+    all: Vec<Account>,
+    aside: Mutex<Vec<Option<Timestamp>>>,
+}
+
+impl Accounts {
+    pub(crate) fn new(all: Vec<Account>) -> Self {
+        let aside = Mutex::new(vec![None; all.len()]);
+        Self { all, aside }
+    }
+    /// The first that is not set aside.
+    pub(crate) fn pick(&self, now: Timestamp) -> Option<&Account> {
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self.all.iter().zip(aside.iter()).find(|(_, until)| until.is_none_or(|until| until <= now));
+        free.map(|(account, _)| account)
+    }
+    pub(crate) fn set_aside(&self, name: &AccountName, until: Timestamp) {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        for (account, its) in self.all.iter().zip(aside.iter_mut()) {
+            if account.name == *name {
+                *its = Some(until);
+            }
+        }
+    }
+}
+
+impl Account {
+    /// Puts the credential in, by its kind.
+    pub(crate) fn sign(&self, headers: &mut HeaderMap) {
+        match self.kind {
+            AccountKind::Key => _ = headers.insert("x-api-key", self.value.clone()),
+            AccountKind::OAuth => {
+                headers.insert(http::header::AUTHORIZATION, self.value.clone());
+                let betas = headers.get_all("anthropic-beta").iter().filter_map(|beta| beta.to_str().ok());
+                let mut betas: Vec<&str> =
+                    betas.flat_map(|beta| beta.split(',')).map(str::trim).filter(|beta| !beta.is_empty()).collect();
+                if !betas.contains(&OAUTH_BETA) {
+                    betas.push(OAUTH_BETA);
+                }
+                if let Ok(betas) = HeaderValue::from_str(&betas.join(",")) {
+                    headers.insert("anthropic-beta", betas);
+                }
+            }
+        }
+    }
+    /// The value of the header that carries it.
+    pub(crate) fn value(kind: AccountKind, secret: &str) -> Result<HeaderValue, String> {
+        let text = match kind {
+            AccountKind::Key => secret.to_owned(),
+            AccountKind::OAuth => format!("Bearer {secret}"),
+        };
+        let mut value =
+            HeaderValue::from_str(&text).map_err(|_| "a credential holds characters that no header may".to_owned())?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+/// Reads an answer's head.
+pub(crate) fn says(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Says {
+    let later = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
+    match status {
+        StatusCode::UNAUTHORIZED => Says::Aside(later(NEVER), "auth"),
+        StatusCode::TOO_MANY_REQUESTS => match reset(headers, now) {
+            Some(until) if until > later(SOON) => Says::Aside(until, "limit"),
+            Some(_) | None => Says::Nothing,
+        },
+        _ => Says::Nothing,
+    }
+}
+
+/// When a limit ends: as the provider names it, or so many seconds from now.
+fn reset(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let named = text("anthropic-ratelimit-unified-reset").and_then(|text| match text.parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok(),
+        Err(_) => text.parse().ok(),
+    });
+    let after = || {
+        let seconds = text("retry-after")?.parse::<u32>().ok()?;
+        now.saturating_add(SignedDuration::from_secs(seconds.into())).ok()
+    };
+    named.or_else(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_limit_that_lasts_sets_aside_and_a_short_one_is_the_agents_to_wait_for() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
+        let limit = StatusCode::TOO_MANY_REQUESTS;
+        let of = |pairs: &[(&'static str, &str)]| says(limit, &headers(pairs), now);
+        assert_eq!(of(&[("anthropic-ratelimit-unified-reset", "1003600")]), Says::Aside(at(3600), "limit"));
+        assert_eq!(of(&[("retry-after", "3600")]), Says::Aside(at(3600), "limit"));
+        assert_eq!(of(&[("retry-after", "20")]), Says::Nothing);
+        assert_eq!(of(&[]), Says::Nothing);
+        assert!(matches!(says(StatusCode::UNAUTHORIZED, &HeaderMap::new(), now), Says::Aside(_, "auth")));
+        for status in [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE] {
+            assert_eq!(says(status, &HeaderMap::new(), now), Says::Nothing);
+        }
+    }
+
+    #[test]
+    fn accounts_are_tried_in_their_order() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let account = |name: &str| Account {
+            name: name.parse().unwrap(),
+            kind: AccountKind::Key,
+            value: Account::value(AccountKind::Key, "sk-x").unwrap(),
+        };
+        let accounts = Accounts::new(vec![account("first"), account("second")]);
+        let name = |at: Timestamp| accounts.pick(at).map(|account| account.name.to_string());
+        assert_eq!(name(now).as_deref(), Some("first"));
+        let later = now.saturating_add(SignedDuration::from_secs(100)).unwrap();
+        accounts.set_aside(&"first".parse().unwrap(), later);
+        assert_eq!(name(now).as_deref(), Some("second"));
+        accounts.set_aside(&"second".parse().unwrap(), later);
+        assert_eq!(name(now), None);
+        assert_eq!(name(later).as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn each_kind_has_its_header() {
+        let sign = |kind, pairs: &[(&'static str, &str)]| {
+            let mut headers = headers(pairs);
+            let value = Account::value(kind, "secret").unwrap();
+            Account { name: "a".parse().unwrap(), kind, value }.sign(&mut headers);
+            headers
+        };
+        let key = sign(AccountKind::Key, &[]);
+        assert_eq!(key["x-api-key"], "secret");
+        let oauth = sign(AccountKind::OAuth, &[("anthropic-beta", "a-1, b-2")]);
+        assert_eq!(
+            (&oauth["authorization"], &oauth["anthropic-beta"]),
+            (&HeaderValue::from_static("Bearer secret"), &HeaderValue::from_static("a-1,b-2,oauth-2025-04-20"))
+        );
+        assert_eq!(sign(AccountKind::OAuth, &[])["anthropic-beta"], OAUTH_BETA);
+        assert!(!format!("{key:?}").contains("secret"));
+        assert!(Account::value(AccountKind::Key, "a\nb").is_err());
+    }
+}

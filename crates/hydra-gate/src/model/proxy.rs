@@ -1,0 +1,264 @@
+//! The model API as the agent sees it: plain HTTP, without a credential. What goes on is looked through, signed with an account of the
+//! gate's, counted as it comes back, and moved to the next account when one is used up, before a byte of an answer has been given.
+
+use super::{
+    accounts::{Accounts, Says, says},
+    budget::{Budget, Standing, warned},
+    route::{Shape, forwarded, plain_query, returned, route},
+    upstream::Connector,
+    usage::UsageReader,
+};
+use crate::events::{Events, Refused, Usage};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
+use hydra_core::{
+    Timestamp,
+    egress::{DenyReason, gate::ModelRoute},
+};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    service::service_fn,
+};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::net::TcpStream;
+
+/// A request's body, at most, in bytes.
+const MOST: usize = 32 * 1024 * 1024;
+/// Time for a request's head.
+const HEAD: Duration = Duration::from_secs(15);
+
+type Answer = Response<Either<Full<Bytes>, Counted>>;
+
+/// What every request of one job shares.
+pub(crate) struct Model {
+    pub(crate) route: ModelRoute,
+    pub(crate) accounts: Accounts,
+    pub(crate) budget: Arc<Budget>,
+    client: Client<Connector, Full<Bytes>>,
+}
+
+impl Model {
+    pub(crate) fn new(route: ModelRoute, accounts: Accounts, budget: Budget, connector: Connector) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(8)
+            .build(connector);
+        Self { route, accounts, budget: Arc::new(budget), client }
+    }
+
+    /// One connection of the agent's.
+    pub(crate) async fn serve(&self, events: &Events, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let dialled = stream.local_addr()?;
+        let usage = events.usage(&self.route.upstream.endpoint.to_string());
+        let answer = |request| async {
+            let refused = |reason, what: &str| events.denied(reason, Refused::at(dialled).host(what));
+            Ok::<_, Infallible>(self.answer(request, events, &usage, &refused).await)
+        };
+        let server = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(256 * 1024)
+            .serve_connection(TokioIo::new(stream), service_fn(answer));
+        server.await.map_err(io::Error::other)
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        events: &Events,
+        usage: &Arc<Usage>,
+        refused: &(dyn Fn(DenyReason, &str) + Sync),
+    ) -> Answer {
+        let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default();
+        let path = head.uri.path();
+        let shape = route(&head.method, path).filter(|_| head.uri.authority().is_none() && plain_query(query));
+        let Some(shape) = shape else {
+            refused(DenyReason::InspectMethod, &format!("{} {path}", head.method));
+            return error(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "this job may ask its model, and nothing else of this API",
+            );
+        };
+        let body = match Limited::new(body, MOST).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(cause) if cause.is::<LengthLimitError>() => {
+                refused(DenyReason::LimitBytes, path);
+                return error(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "at most 32 MiB are taken");
+            }
+            Err(_) => return error(StatusCode::BAD_REQUEST, "invalid_request_error", "the request broke off"),
+        };
+        if let Err(model) = self.may_ask(shape, path, &body) {
+            refused(DenyReason::InspectMethod, &format!("model {model}"));
+            return error(StatusCode::FORBIDDEN, "permission_error", "this job has another model");
+        }
+        let body = match self.budget.standing() {
+            Standing::Fine => body,
+            Standing::Warn => warned(&body).map_or(body, Bytes::from),
+            Standing::Spent => {
+                return error(
+                    StatusCode::BAD_REQUEST,
+                    "invalid_request_error",
+                    "the budget of this issue is spent: end now",
+                );
+            }
+        };
+        usage.connections.fetch_add(1, Ordering::Relaxed);
+        usage.up.fetch_add(body.len() as u64, Ordering::Relaxed);
+        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        self.ask(&head, &target, &body, events, usage).await
+    }
+
+    /// The model that a body names, where it is not one of the job's.
+    fn may_ask(&self, shape: Shape, path: &str, body: &[u8]) -> Result<(), String> {
+        let allowed = |model: &str| self.route.models.is_empty() || self.route.models.contains(model);
+        let named = match shape {
+            Shape::Models => return Ok(()),
+            Shape::Gemini => path.rsplit('/').next().and_then(|last| last.split(':').next()).map(str::to_owned),
+            Shape::Messages | Shape::CountTokens | Shape::Responses | Shape::ChatCompletions => {
+                let request = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+                request["model"].as_str().map(str::to_owned)
+            }
+        };
+        match named {
+            Some(model) if allowed(&model) => Ok(()),
+            Some(model) => Err(model),
+            None => Err("that is not named".to_owned()),
+        }
+    }
+
+    /// Asks with one account after the other, as long as none has answered.
+    async fn ask(
+        &self,
+        head: &http::request::Parts,
+        target: &str,
+        body: &Bytes,
+        events: &Events,
+        usage: &Arc<Usage>,
+    ) -> Answer {
+        loop {
+            let Some(account) = self.accounts.pick(Timestamp::now()) else {
+                return error(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "rate_limit_error",
+                    "every account of this job is used up",
+                );
+            };
+            let mut headers = forwarded(&head.headers);
+            account.sign(&mut headers);
+            // What is counted must be readable.
+            headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+            let scheme = if self.route.upstream.tls { "https" } else { "http" };
+            let uri = format!("{scheme}://{}{target}", self.route.upstream.endpoint);
+            let mut request = Request::new(Full::new(body.clone()));
+            *request.method_mut() = head.method.clone();
+            *request.headers_mut() = headers;
+            match uri.parse() {
+                Ok(uri) => *request.uri_mut() = uri,
+                Err(_) => return error(StatusCode::BAD_REQUEST, "invalid_request_error", "no such place"),
+            }
+            let answer = match self.client.request(request).await {
+                Ok(answer) => answer,
+                Err(_) => return error(StatusCode::BAD_GATEWAY, "api_error", "the model API cannot be reached"),
+            };
+            if let Says::Aside(until, why) = says(answer.status(), answer.headers(), Timestamp::now()) {
+                self.accounts.set_aside(&account.name, until);
+                events.aside(&account.name, until, why);
+                if self.accounts.pick(Timestamp::now()).is_some() {
+                    continue;
+                }
+            }
+            let (head, body) = answer.into_parts();
+            let counted = Counted {
+                body,
+                reader: Some(UsageReader::default()),
+                budget: Arc::clone(&self.budget),
+                usage: Arc::clone(usage),
+            };
+            let mut given = Response::new(Either::Right(counted));
+            *given.status_mut() = head.status;
+            *given.headers_mut() = returned(&head.headers);
+            return given;
+        }
+    }
+}
+
+/// An error in the form that agents understand.
+fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
+    let body =
+        serde_json::json!({ "type": "error", "error": { "type": kind, "message": format!("hydra: {message}") } });
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(body.to_string()))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    // Asking again would say the same.
+    answer.headers_mut().insert("x-should-retry", http::HeaderValue::from_static("false"));
+    answer
+}
+
+/// An answer that is counted as it passes.
+pub(crate) struct Counted {
+    body: Incoming,
+    reader: Option<UsageReader>,
+    budget: Arc<Budget>,
+    usage: Arc<Usage>,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.usage.down.fetch_add(data.len() as u64, Ordering::Relaxed);
+            if let Some(reader) = &mut self.reader {
+                reader.feed(data);
+            }
+        }
+        if !matches!(frame, Some(Ok(_))) {
+            self.settle();
+        }
+        Poll::Ready(frame)
+    }
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Counted {
+    fn settle(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            self.budget.add(reader.finish());
+        }
+    }
+}
+
+/// An agent that goes away in mid-answer has used what it got.
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}

@@ -1,0 +1,124 @@
+//! Which requests go to a model API, and what of a request goes with them.
+
+use http::{HeaderMap, HeaderName, Method, header};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Anthropic's Messages.
+    Messages,
+    /// The same, counted and not answered.
+    CountTokens,
+    /// Which models there are.
+    Models,
+    /// OpenAI's Responses.
+    Responses,
+    /// OpenAI's Chat Completions.
+    ChatCompletions,
+    /// Gemini's generateContent and streamGenerateContent.
+    Gemini,
+}
+
+/// Everything that may be asked; `None` for anything else.
+pub(crate) fn route(method: &Method, path: &str) -> Option<Shape> {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 100
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    };
+    match (method, path) {
+        (&Method::POST, "/v1/messages") => Some(Shape::Messages),
+        (&Method::POST, "/v1/messages/count_tokens") => Some(Shape::CountTokens),
+        (&Method::POST, "/v1/responses") => Some(Shape::Responses),
+        (&Method::POST, "/v1/chat/completions") => Some(Shape::ChatCompletions),
+        (&Method::GET, "/v1/models") => Some(Shape::Models),
+        (&Method::POST, _) => {
+            let (model, verb) = path.strip_prefix("/v1beta/models/")?.split_once(':')?;
+            let known = matches!(verb, "generateContent" | "streamGenerateContent" | "countTokens");
+            (known && plain(model)).then_some(Shape::Gemini)
+        }
+        (&Method::GET, _) => path.strip_prefix("/v1/models/").filter(|model| plain(model)).map(|_| Shape::Models),
+        _ => None,
+    }
+}
+
+/// A query that means nothing but what it says.
+pub(crate) fn plain_query(query: &str) -> bool {
+    query.len() <= 200
+        && query.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'=' | b'&'))
+}
+
+/// The headers that go on: what the API needs to know. A credential of the agent's own, cookies and everything else stay behind.
+pub(crate) fn forwarded(headers: &HeaderMap) -> HeaderMap {
+    let goes = |name: &HeaderName| {
+        [header::CONTENT_TYPE, header::ACCEPT, header::USER_AGENT].contains(name)
+            || matches!(name.as_str(), "anthropic-version" | "anthropic-beta" | "x-app")
+            || name.as_str().starts_with("x-stainless-")
+    };
+    let on = headers.iter().filter(|(name, _)| goes(name));
+    on.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The headers of an answer that come back: nothing that sets cookies or names an account's owner.
+pub(crate) fn returned(headers: &HeaderMap) -> HeaderMap {
+    let comes = |name: &HeaderName| {
+        [header::CONTENT_TYPE, header::RETRY_AFTER, header::CACHE_CONTROL].contains(name)
+            || name.as_str().starts_with("anthropic-ratelimit-")
+            || matches!(name.as_str(), "request-id" | "x-should-retry")
+    };
+    let back = headers.iter().filter(|(name, _)| comes(name));
+    back.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_these_go() {
+        for (method, path, shape) in [
+            (Method::POST, "/v1/messages", Shape::Messages),
+            (Method::POST, "/v1/messages/count_tokens", Shape::CountTokens),
+            (Method::POST, "/v1/responses", Shape::Responses),
+            (Method::POST, "/v1/chat/completions", Shape::ChatCompletions),
+            (Method::POST, "/v1beta/models/gemini-3-pro:streamGenerateContent", Shape::Gemini),
+            (Method::GET, "/v1/models/claude-sonnet-4-6", Shape::Models),
+        ] {
+            assert_eq!(route(&method, path), Some(shape), "{path}");
+        }
+        for (method, path) in [
+            (Method::GET, "/v1/messages"),
+            (Method::DELETE, "/v1/models"),
+            (Method::POST, "/v1/messages/"),
+            (Method::POST, "/v1/messages/batches"),
+            (Method::POST, "/v1/files"),
+            (Method::GET, "/v1/organizations/me"),
+            (Method::POST, "/v1beta/models/../files:generateContent"),
+            (Method::POST, "/v1beta/models/a%2fb:generateContent"),
+            (Method::POST, "/v1beta/models/x:batchGenerateContent"),
+            (Method::GET, "/v1/models/a/b"),
+        ] {
+            assert_eq!(route(&method, path), None, "{method} {path}");
+        }
+        assert!(plain_query("beta=true") && plain_query("alt=sse"));
+        assert!(!plain_query("a=%0d%0a") && !plain_query("x=//"));
+    }
+
+    #[test]
+    fn a_credential_of_the_agents_own_stays_behind() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Bearer stolen"),
+            ("x-api-key", "stolen"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("anthropic-version", "2023-06-01"),
+            ("x-stainless-lang", "js"),
+            ("content-type", "application/json"),
+        ] {
+            headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        let names: Vec<_> = forwarded(&headers).keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["anthropic-version", "x-stainless-lang", "content-type"]);
+    }
+}
