@@ -98,6 +98,9 @@ pub enum Command {
     /// Print exactly what would be run
     #[command(subcommand)]
     Render(RenderCommand),
+    /// What containers may reach
+    #[command(subcommand)]
+    Egress(EgressCommand),
     /// Show, check or describe the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod dev_run;
 mod doctor;
+mod egress;
 mod explain;
 pub(crate) mod init;
 mod labels;
@@ -62,6 +63,7 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Prune(args) => prune::run(context, &args),
         Command::Labels(command) => labels::run(context, &command),
         Command::Render(command) => render::run(context, &command),
+        Command::Egress(command) => egress::run(context, &command),
     }?;
     Ok(exit.into())
 }

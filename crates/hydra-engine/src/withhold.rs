@@ -4,7 +4,7 @@ use crate::{frame::model_variable, watch::Shared};
 use hydra_core::{
     ModelName,
     contract_files::Allowance,
-    egress::gate::{GateAccount, ModelRoute, Upstream},
+    egress::gate::{GateAccount, ModelApi, ModelRoute, Upstream},
     job::{CredentialName, EnvValue, JobSpec, Network},
     plan::StartOrder,
     ports::AccountView,
@@ -32,6 +32,8 @@ pub(crate) fn route(upstream: &Upstream, models: impl IntoIterator<Item = ModelN
         port: PORT,
         upstream: upstream.clone(),
         accounts: Vec::new(),
+        // The accounts are Claude accounts.
+        apis: [ModelApi::Messages].into(),
         models: models.collect(),
         allowance: None,
     }

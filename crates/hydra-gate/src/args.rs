@@ -34,6 +34,8 @@ struct Cli {
 enum Role {
     /// Owns the agent's network namespace and keeps the sockets
     Hold,
+    /// Owns the gate's own network namespace
+    Stand,
     /// Fences the agent's namespace, makes the sockets, proves the fence, and ends
     NetInit {
         /// A name that must resolve
@@ -69,6 +71,9 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.role {
         Role::Hold => holder::hold(&cli.dir).map_err(|error| format!("{}: {error}", cli.dir.display())),
+        Role::Stand => loop {
+            std::thread::park();
+        },
         Role::NetInit { allowed, model_port, fail_at } => net_init(&cli.dir, allowed.as_ref(), *model_port, *fail_at),
         Role::Close { resolver, model } => close(resolver, model.as_ref()),
         Role::Serve { config } => serve(&cli.dir, config),

@@ -92,15 +92,16 @@ pub(crate) struct Events {
     config: GateConfig,
     counts: Mutex<Counts>,
     lines: Mutex<Lines>,
+    canaries: AtomicU64,
 }
 
 impl Events {
     pub(crate) fn new(config: GateConfig, lines: Lines) -> Self {
-        Self { config, counts: Mutex::default(), lines: Mutex::new(lines) }
+        Self { config, counts: Mutex::default(), lines: Mutex::new(lines), canaries: AtomicU64::new(0) }
     }
     /// Counts a refusal; the first of its kind is told. What the proof before the start tries is no refusal of the agent's.
     pub(crate) fn denied(&self, reason: DenyReason, refused: Refused) {
-        if proof::is_canary(&refused) {
+        if proof::is_canary(&refused) && self.canaries.fetch_add(1, Ordering::Relaxed) < proof::CANARIES {
             return;
         }
         let fresh = {

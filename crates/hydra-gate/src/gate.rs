@@ -32,6 +32,8 @@ use tokio::{
 
 /// How long to wait before connections are accepted again when there were no descriptors for one.
 const BREATH: Duration = Duration::from_millis(50);
+/// How often everything so far is told.
+const OFTEN: Duration = Duration::from_secs(30);
 /// Look-ups over TCP at a time.
 const LOOKUPS: usize = 64;
 
@@ -46,6 +48,8 @@ pub struct Gate {
     /// The model API that the gate signs for.
     pub(crate) api: Option<Model>,
     allowed: AllowedNames,
+    /// Hosts that are reached through the model API alone: not with a key of the agent's own.
+    through_api: Vec<HostName>,
     names: Mutex<Names>,
 }
 
@@ -65,13 +69,18 @@ impl Gate {
             buffers: Buffers::default(),
             allowed: config.allow.iter().cloned().chain(model_name(&config)).collect(),
             model: config.model.clone(),
+            through_api: through_api(&config),
             names: Mutex::default(),
             events: Events::new(config, lines),
         })
     }
     /// Whether a name may be reached.
     pub(crate) fn allows(&self, name: &HostName) -> bool {
-        self.allowed.allows(name)
+        self.allowed.allows(name) && !self.through_api.contains(name)
+    }
+    /// What is counted together: everything that one line of the policy lets through, however many names an agent makes of it.
+    pub(crate) fn line(&self, name: &HostName) -> String {
+        self.allowed.line(name).unwrap_or_else(|| name.to_string())
     }
     /// The address that stands for a name that may be reached.
     pub(crate) fn address(&self, name: &HostName) -> Option<Ipv4Addr> {
@@ -81,6 +90,14 @@ impl Gate {
     pub(crate) fn named(&self, address: IpAddr) -> Option<HostName> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).of(address).cloned()
     }
+}
+
+/// The provider's own host, which a pattern may still name.
+const PROVIDER: &str = "api.anthropic.com";
+
+fn through_api(config: &GateConfig) -> Vec<HostName> {
+    let Some(api) = &config.api else { return Vec::new() };
+    [api.upstream.endpoint.host(), PROVIDER].into_iter().filter_map(|host| host.parse().ok()).collect()
 }
 
 /// The name of a self-hosted model API, where it has one: it must resolve.
@@ -119,16 +136,23 @@ pub async fn serve(gate: Arc<Gate>, sockets: Sockets, stop: impl Future<Output =
         tasks.spawn(packets::serve(Arc::clone(&gate), socket));
     }
     gate.events.ready();
-    let ended = tokio::select! {
-        () = pin!(stop) => Ok(()),
-        Some(ended) = tasks.join_next() => match ended {
-            Ok(Ok(())) => Err(io::Error::other("a socket is served no more")),
-            Ok(Err(error)) => Err(error),
-            Err(error) => Err(io::Error::other(error)),
-        },
+    let report = || gate.events.report(gate.api.as_ref().map(|api| api.budget.used()).unwrap_or_default());
+    let mut often = tokio::time::interval_at(tokio::time::Instant::now() + OFTEN, OFTEN);
+    let mut stop = pin!(stop);
+    let ended = loop {
+        tokio::select! {
+            () = &mut stop => break Ok(()),
+            // A gate that breaks down has said nearly everything.
+            _ = often.tick() => report(),
+            Some(ended) = tasks.join_next() => break match ended {
+                Ok(Ok(())) => Err(io::Error::other("a socket is served no more")),
+                Ok(Err(error)) => Err(error),
+                Err(error) => Err(io::Error::other(error)),
+            },
+        }
     };
     tasks.shutdown().await;
-    gate.events.report(gate.api.as_ref().map(|api| api.budget.used()).unwrap_or_default());
+    report();
     ended
 }
 

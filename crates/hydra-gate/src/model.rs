@@ -1,6 +1,7 @@
 //! The port of the model API: a place that the configuration names, or the API that the gate signs for.
 
 mod accounts;
+mod asked;
 mod budget;
 mod place;
 mod proxy;
@@ -39,7 +40,7 @@ pub(crate) fn api(folder: Option<&Path>, config: &GateConfig) -> Result<Option<M
     let accounts = Accounts::new(accounts.collect::<Result<_, _>>()?);
     let patience = Duration::from_millis(config.limits.connect_millis.into());
     let connector = Connector::new(&route.upstream, Dialer::new(config)?, patience)?;
-    let budget = Budget::new(route.allowance, Some(folder.join(USED)));
+    let budget = Budget::new(route.allowance, Some(folder.join(USED)))?;
     Ok(Some(Model::new(route, accounts, budget, connector)))
 }
 

@@ -17,6 +17,8 @@ use std::{
 pub(crate) const NAME: &str = "proof.hydra.invalid";
 pub(crate) const PLACE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 pub(crate) const PLACE_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9);
+/// Refusals that the proofs of a start ask for, at most: net-init's, the agent's own, and that of a gate that is started again.
+pub(crate) const CANARIES: u64 = 16;
 /// How long the gate may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A refusal comes at once.

@@ -128,7 +128,7 @@ pub(crate) async fn carry(
     dialled: SocketAddr,
 ) -> io::Result<()> {
     let refused = || Refused::at(dialled).host(name.as_str()).sni(name.as_str());
-    let usage = gate.events.usage(name.as_str());
+    let usage = gate.events.usage(&gate.line(name));
     if usage.up.load(Ordering::Relaxed) >= gate.limits.bytes_up {
         return deny(gate, agent, DenyReason::LimitBytes, refused()).await;
     }

@@ -57,6 +57,36 @@ pub enum RenderCommand {
     Iptables(FenceArgs),
     /// The IPv6 rules of the in-container fence, for ip6tables-restore
     Ip6tables(FenceArgs),
+    /// The nft table of an agent's namespace in mode isolated
+    Nft(GateArgs),
+    /// What the gate of a job is told in mode isolated, without its credentials
+    Gate(GateArgs),
+}
+
+/// `hydra render nft`
+#[derive(Debug, Args)]
+pub struct GateArgs {
+    /// builder, quality, reviewer, security or applier
+    #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
+    pub container: ContainerType,
+}
+
+/// `hydra egress`
+#[derive(Debug, Subcommand)]
+pub enum EgressCommand {
+    /// Say whether a host would be reached, by which line of which file
+    Check(EgressCheckArgs),
+}
+
+/// `hydra egress check`
+#[derive(Debug, Args)]
+pub struct EgressCheckArgs {
+    /// The host's name
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// builder, quality, reviewer, security or applier
+    #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
+    pub container: ContainerType,
 }
 
 /// `hydra render iptables`

@@ -1,15 +1,23 @@
-//! `hydra render docker-run|iptables|ip6tables`: exactly what would be run.
+//! `hydra render docker-run|iptables|ip6tables|nft|gate`: exactly what would be run.
 
 mod docker_run;
 
 use crate::{
     args::{FenceArgs, RenderCommand},
+    compose,
     context::Context,
     exit::Exit,
     failure::Failure,
 };
-use hydra_core::egress::HostPattern;
-use hydra_egress::iptables::{self, Allowed};
+use hydra_core::{
+    ContainerType, Stage,
+    egress::{HostPattern, gate::GateConfig},
+    job::Network,
+};
+use hydra_egress::{
+    iptables::{self, Allowed},
+    nft,
+};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
@@ -20,6 +28,38 @@ pub(super) fn run(context: &Context, command: &RenderCommand) -> Result<Exit, Fa
         RenderCommand::DockerRun { stage, documented } => docker_run::run(context, *stage, *documented),
         RenderCommand::Iptables(args) => fence(context, args, iptables::iptables),
         RenderCommand::Ip6tables(args) => fence(context, args, iptables::ip6tables),
+        RenderCommand::Nft(args) => {
+            let gate = gate(context, args.container)?;
+            let table = nft::agent(&gate.model_port().into_iter().collect());
+            if context.screen.json {
+                context.screen.json("fence", &serde_json::json!({ "container": args.container, "table": table }))?;
+            } else {
+                context.screen.text(table.as_bytes())?;
+            }
+            Ok(Exit::Ok)
+        }
+        RenderCommand::Gate(args) => {
+            let gate = gate(context, args.container)?;
+            let text =
+                serde_json::to_string_pretty(&gate).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+            context.screen.text(format!("{text}\n").as_bytes())?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// The gate of a stage that runs in a container of this type, as its first job would have it.
+fn gate(context: &Context, container: ContainerType) -> Result<GateConfig, Failure> {
+    let settings = context.load()?.settings;
+    let stage = Stage::ALL.iter().copied().find(|stage| stage.container() == container);
+    let stage = stage.ok_or_else(|| Failure::new(Exit::Usage, format!("no stage runs in {container} containers")))?;
+    match compose::engine::sample(&settings, stage)?.network {
+        Network::Gated(gated) => Ok(gated.config),
+        Network::None | Network::Named(_) => Err(Failure::new(
+            Exit::Failed,
+            format!("{container} containers stand behind no gate with this configuration"),
+        )
+        .help("egress.mode = \"isolated\" and runtime.kind = \"docker\" put one before every agent")),
     }
 }
 

@@ -582,3 +582,31 @@ fn colours_are_for_terminals_or_on_request() {
     assert!(!sandbox.run(&["doctor", "--offline"]).all().contains('\u{1b}'));
     assert!(sandbox.run(&["doctor", "--offline", "--color", "always"]).out.contains('\u{1b}'));
 }
+
+#[test]
+fn egress_check_names_the_line_and_the_file_or_the_line_that_would_open_it() {
+    let sandbox = Sandbox::complete();
+    let toml = sandbox.read("hydra.toml");
+    sandbox.write("hydra.toml", format!("{toml}[egress]\nbase = [\"api.anthropic.com\", \"*.models.example.org\"]\n"));
+    let own = sandbox.run(&["egress", "check", "eu.models.example.org", "--type", "reviewer"]);
+    assert_eq!(own.code, 0, "{}", own.all());
+    let line = toml.lines().count() + 2;
+    let wanted = format!(
+        "allowed for reviewer, port 443, by \"*.models.example.org\" of egress base ([work]/hydra.toml:{line})"
+    );
+    assert!(own.out.contains(&wanted), "{}", own.all());
+    let default = sandbox.run(&["egress", "check", "PyPI.org"]);
+    assert!(default.code == 0 && default.out.contains("of egress builder (compiled in)"), "{}", default.all());
+
+    let refused = sandbox.run(&["egress", "check", "pypi.org.evil.test"]);
+    assert_eq!(refused.code, 1, "{}", refused.all());
+    assert!(refused.out.contains("refused for builder: dns.not_allowed"), "{}", refused.all());
+    assert!(refused.out.contains("egress.extra.builder += \"pypi.org.evil.test\""), "{}", refused.all());
+    let json = sandbox.run(&["egress", "check", "pypi.org.evil.test", "--json"]).json();
+    assert_eq!((json["allowed"].as_bool(), json["reason"].as_str()), (Some(false), Some("dns.not_allowed")));
+
+    for wrong in ["https://pypi.org", "10.0.0.1", "pypi.org:443"] {
+        let ran = sandbox.run(&["egress", "check", wrong]);
+        assert!(ran.code == 2 && ran.err.contains("  help: "), "{}", ran.all());
+    }
+}

@@ -71,12 +71,27 @@ pub struct ModelRoute {
     pub upstream: Upstream,
     /// The accounts, in the order in which they are tried.
     pub accounts: Vec<GateAccount>,
-    /// The models that may be asked for; empty: any.
+    /// By which APIs it may be asked.
+    pub apis: BTreeSet<ModelApi>,
+    /// The models that may be asked for.
     pub models: BTreeSet<String>,
     /// What is left of the budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Allowance>,
 }
+
+crate::stage::closed!(
+    /// A way to ask a model.
+    ModelApi, "model API" {
+    /// Anthropic's Messages.
+    Messages = "messages",
+    /// OpenAI's Responses.
+    Responses = "responses",
+    /// OpenAI's Chat Completions.
+    ChatCompletions = "chat-completions",
+    /// Gemini's generateContent.
+    Gemini = "gemini",
+});
 
 /// Where a model API is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

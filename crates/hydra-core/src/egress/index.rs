@@ -25,6 +25,14 @@ impl AllowedNames {
     pub fn allows(&self, name: &HostName) -> bool {
         self.exact.contains(name) || name.parent().is_some_and(|parent| self.below.contains(parent))
     }
+    /// The line by which a name may be reached, as it is written.
+    #[must_use]
+    pub fn line(&self, name: &HostName) -> Option<String> {
+        if self.exact.contains(name) {
+            return Some(name.to_string());
+        }
+        name.parent().filter(|parent| self.below.contains(*parent)).map(|parent| format!("*.{parent}"))
+    }
     /// How many lines there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// A limit that passes by itself so soon is the agent's own to wait for.
 const SOON: SignedDuration = SignedDuration::from_secs(60);
-/// An account that is refused is not tried again by this job.
-const NEVER: SignedDuration = SignedDuration::from_hours(24 * 365);
+/// An account that is refused is tried again after this time: somebody may have mended it.
+const REFUSED: SignedDuration = SignedDuration::from_hours(1);
 /// The entry that an OAuth token needs among the betas.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
@@ -91,7 +91,7 @@ impl Account {
 pub(crate) fn says(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Says {
     let later = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
     match status {
-        StatusCode::UNAUTHORIZED => Says::Aside(later(NEVER), "auth"),
+        StatusCode::UNAUTHORIZED => Says::Aside(later(REFUSED), "auth"),
         StatusCode::TOO_MANY_REQUESTS => match reset(headers, now) {
             Some(until) if until > later(SOON) => Says::Aside(until, "limit"),
             Some(_) | None => Says::Nothing,

@@ -36,10 +36,16 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn new(allowance: Option<Allowance>, kept: Option<PathBuf>) -> Self {
-        let read = kept.as_ref().and_then(|path| std::fs::read(path).ok());
-        let tokens = read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Self { allowance, kept, state: Mutex::new(State { tokens, warned: false }) }
+    /// What an earlier gate of the job has counted is gone on with; what cannot be read is no zero.
+    pub(crate) fn new(allowance: Option<Allowance>, kept: Option<PathBuf>) -> Result<Self, String> {
+        let wrong = |path: &PathBuf, why: String| format!("{}: {why}", path.display());
+        let tokens = match kept.as_ref().map(|path| (path, std::fs::read(path))) {
+            None => Tokens::default(),
+            Some((_, Err(error))) if error.kind() == std::io::ErrorKind::NotFound => Tokens::default(),
+            Some((path, Err(error))) => return Err(wrong(path, error.to_string())),
+            Some((path, Ok(text))) => serde_json::from_slice(&text).map_err(|error| wrong(path, error.to_string()))?,
+        };
+        Ok(Self { allowance, kept, state: Mutex::new(State { tokens, warned: false }) })
     }
     /// Adds what a response used.
     pub(crate) fn add(&self, used: Tokens) {
@@ -81,12 +87,18 @@ impl Budget {
     }
 }
 
+/// A request that is larger is not taken apart for a warning.
+const LARGE: usize = 8 * 1024 * 1024;
+
 /// What the agent is told.
 pub(crate) const WARNING: &str = "Note from the orchestrator: four fifths of this issue's budget are spent. Finish what you are doing, leave \
                                   the work in a state that passes its tests, and end.";
 
 /// Puts the warning at the end of the last message of a Messages request; the request as it was where it has none.
 pub(crate) fn warned(body: &[u8]) -> Option<Vec<u8>> {
+    if body.len() > LARGE {
+        return None;
+    }
     let mut request: Value = serde_json::from_slice(body).ok()?;
     let last = request.get_mut("messages")?.as_array_mut()?.last_mut()?;
     if last["role"] != "user" {
@@ -109,7 +121,7 @@ mod tests {
 
     fn budget(tokens: u64) -> Budget {
         let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
-        Budget::new(Some(Allowance { usd: None, tokens: Some(tokens), price }), None)
+        Budget::new(Some(Allowance { usd: None, tokens: Some(tokens), price }), None).unwrap()
     }
     fn used(output: u64) -> Tokens {
         Tokens { output, ..Tokens::default() }
@@ -125,14 +137,14 @@ mod tests {
         assert_eq!((budget.standing(), budget.standing()), (Standing::Warn, Standing::Fine));
         budget.add(used(200));
         assert_eq!((budget.standing(), budget.used().output), (Standing::Spent, 1_000));
-        assert_eq!(Budget::new(None, None).standing(), Standing::Fine);
+        assert_eq!(Budget::new(None, None).unwrap().standing(), Standing::Fine);
     }
 
     #[test]
     fn money_counts_by_the_price_of_the_model() {
         let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
         let allowance = Allowance { usd: Some(Usd::micros(1_000)), tokens: None, price };
-        let budget = Budget::new(Some(allowance), None);
+        let budget = Budget::new(Some(allowance), None).unwrap();
         budget.add(used(1_000_000));
         assert_eq!(budget.standing(), Standing::Spent);
     }
@@ -141,10 +153,12 @@ mod tests {
     fn a_gate_that_is_started_again_goes_on_with_the_sum() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("used.json");
-        Budget::new(None, Some(path.clone())).add(used(5));
-        let again = Budget::new(None, Some(path));
+        Budget::new(None, Some(path.clone())).unwrap().add(used(5));
+        let again = Budget::new(None, Some(path.clone())).unwrap();
         again.add(used(2));
         assert_eq!(again.used().output, 7);
+        std::fs::write(&path, "{").unwrap();
+        assert!(Budget::new(None, Some(path)).is_err());
     }
 
     #[test]

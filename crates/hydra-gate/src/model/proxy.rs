@@ -3,6 +3,7 @@
 
 use super::{
     accounts::{Accounts, Says, says},
+    asked::{Asked, asked},
     budget::{Budget, Standing, warned},
     route::{Shape, forwarded, plain_query, returned, route},
     upstream::Connector,
@@ -32,10 +33,14 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
 /// A request's body, at most, in bytes.
 const MOST: usize = 32 * 1024 * 1024;
+/// Requests whose bodies are held at a time.
+const ROOM: usize = 8;
+/// Time for a request's body.
+const BODY: Duration = Duration::from_secs(60);
 /// Time for a request's head.
 const HEAD: Duration = Duration::from_secs(15);
 
@@ -46,6 +51,7 @@ pub(crate) struct Model {
     pub(crate) route: ModelRoute,
     pub(crate) accounts: Accounts,
     pub(crate) budget: Arc<Budget>,
+    room: Semaphore,
     client: Client<Connector, Full<Bytes>>,
 }
 
@@ -56,7 +62,7 @@ impl Model {
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(8)
             .build(connector);
-        Self { route, accounts, budget: Arc::new(budget), client }
+        Self { route, accounts, budget: Arc::new(budget), room: Semaphore::new(ROOM), client }
     }
 
     /// One connection of the agent's.
@@ -86,7 +92,10 @@ impl Model {
         let (head, body) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
         let path = head.uri.path();
-        let shape = route(&head.method, path).filter(|_| head.uri.authority().is_none() && plain_query(query));
+        let may = |shape: &Shape| {
+            self.route.apis.contains(&shape.api()) && head.uri.authority().is_none() && plain_query(query)
+        };
+        let shape = route(&head.method, path).filter(may);
         let Some(shape) = shape else {
             refused(DenyReason::InspectMethod, &format!("{} {path}", head.method));
             return error(
@@ -95,7 +104,14 @@ impl Model {
                 "this job may ask its model, and nothing else of this API",
             );
         };
-        let body = match Limited::new(body, MOST).collect().await {
+        // So many bodies at a time as there is memory for; each has its time.
+        let Ok(_room) = self.room.acquire().await else {
+            return error(StatusCode::SERVICE_UNAVAILABLE, "api_error", "the gate ends");
+        };
+        let Ok(body) = timeout(BODY, Limited::new(body, MOST).collect()).await else {
+            return error(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "the request did not come to its end");
+        };
+        let body = match body {
             Ok(body) => body.to_bytes(),
             Err(cause) if cause.is::<LengthLimitError>() => {
                 refused(DenyReason::LimitBytes, path);
@@ -103,9 +119,9 @@ impl Model {
             }
             Err(_) => return error(StatusCode::BAD_REQUEST, "invalid_request_error", "the request broke off"),
         };
-        if let Err(model) = self.may_ask(shape, path, &body) {
-            refused(DenyReason::InspectMethod, &format!("model {model}"));
-            return error(StatusCode::FORBIDDEN, "permission_error", "this job has another model");
+        if let Err(what) = self.may_ask(shape, path, &body) {
+            refused(DenyReason::InspectMethod, &what);
+            return error(StatusCode::FORBIDDEN, "permission_error", &format!("this job may not ask for {what}"));
         }
         let body = match self.budget.standing() {
             Standing::Fine => body,
@@ -121,30 +137,30 @@ impl Model {
         usage.connections.fetch_add(1, Ordering::Relaxed);
         usage.up.fetch_add(body.len() as u64, Ordering::Relaxed);
         let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        self.ask(&head, &target, &body, events, usage).await
+        self.ask(shape, &head, &target, &body, events, usage).await
     }
 
-    /// The model that a body names, where it is not one of the job's.
+    /// What a request asks for that the job may not have.
     fn may_ask(&self, shape: Shape, path: &str, body: &[u8]) -> Result<(), String> {
-        let allowed = |model: &str| self.route.models.is_empty() || self.route.models.contains(model);
-        let named = match shape {
+        let asked = match shape {
             Shape::Models => return Ok(()),
-            Shape::Gemini => path.rsplit('/').next().and_then(|last| last.split(':').next()).map(str::to_owned),
-            Shape::Messages | Shape::CountTokens | Shape::Responses | Shape::ChatCompletions => {
-                let request = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-                request["model"].as_str().map(str::to_owned)
+            Shape::Gemini => {
+                let model = path.rsplit('/').next().and_then(|last| last.split(':').next()).unwrap_or_default();
+                Asked { model: model.to_owned(), ..asked(body, false)? }
             }
+            Shape::Messages | Shape::CountTokens | Shape::Responses | Shape::ChatCompletions => asked(body, true)?,
         };
-        match named {
-            Some(model) if allowed(&model) => Ok(()),
-            Some(model) => Err(model),
-            None => Err("that is not named".to_owned()),
+        match asked.reaches_out {
+            Some(what) => Err(what),
+            None if self.route.models.contains(&asked.model) => Ok(()),
+            None => Err(format!("the model {}", asked.model)),
         }
     }
 
     /// Asks with one account after the other, as long as none has answered.
     async fn ask(
         &self,
+        shape: Shape,
         head: &http::request::Parts,
         target: &str,
         body: &Bytes,
@@ -176,7 +192,11 @@ impl Model {
                 Ok(answer) => answer,
                 Err(_) => return error(StatusCode::BAD_GATEWAY, "api_error", "the model API cannot be reached"),
             };
-            if let Says::Aside(until, why) = says(answer.status(), answer.headers(), Timestamp::now()) {
+            // What another path says of an account may be said of the path.
+            let judged = shape == Shape::Messages;
+            if let Says::Aside(until, why) = says(answer.status(), answer.headers(), Timestamp::now())
+                && judged
+            {
                 self.accounts.set_aside(&account.name, until);
                 events.aside(&account.name, until, why);
                 if self.accounts.pick(Timestamp::now()).is_some() {
@@ -184,9 +204,11 @@ impl Model {
                 }
             }
             let (head, body) = answer.into_parts();
+            let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+            let events_come = kind.starts_with("text/event-stream");
             let counted = Counted {
                 body,
-                reader: Some(UsageReader::default()),
+                reader: Some(if events_come { UsageReader::default() } else { UsageReader::document() }),
                 budget: Arc::clone(&self.budget),
                 usage: Arc::clone(usage),
             };

@@ -6,9 +6,18 @@ use serde_json::Value;
 /// A line that is longer holds no usage that could be trusted to be one.
 const LONGEST: usize = 4 * 1024 * 1024;
 
+/// Bytes of a stream of events for each token of it, at least: what is guessed is rather too much.
+const BYTES_OF_A_TOKEN: u64 = 40;
+
 /// Reads one response.
 #[derive(Debug, Default)]
 pub(crate) struct UsageReader {
+    /// One document rather than a stream of events: its lines are nothing by themselves.
+    whole: bool,
+    /// Everything that passed, in bytes.
+    passed: u64,
+    /// The API has said what it wrote.
+    said: bool,
     line: Vec<u8>,
     /// The rest of an over-long line is passed over.
     skips: bool,
@@ -16,8 +25,16 @@ pub(crate) struct UsageReader {
 }
 
 impl UsageReader {
+    /// Of an answer that is one document.
+    pub(crate) fn document() -> Self {
+        Self { whole: true, ..Self::default() }
+    }
     /// Takes what passed.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        self.passed = self.passed.saturating_add(bytes.len() as u64);
+        if self.whole {
+            return self.append(bytes);
+        }
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let (piece, rest) = bytes.split_at(end);
             self.append(piece);
@@ -26,9 +43,12 @@ impl UsageReader {
         }
         self.append(bytes);
     }
-    /// What was used, as far as it was said.
+    /// What was used: as it was said, or, where an answer was left before it was said, by what had come.
     pub(crate) fn finish(mut self) -> Tokens {
         self.end_of_line();
+        if !self.said && self.tokens != Tokens::default() {
+            self.tokens.output = self.tokens.output.max(self.passed / BYTES_OF_A_TOKEN);
+        }
         self.tokens
     }
 
@@ -59,6 +79,7 @@ impl UsageReader {
         {
             let Some(found) = read(place) else { continue };
             let most = |one: u64, other: u64| one.max(other);
+            self.said |= found.output > 1;
             self.tokens = Tokens {
                 input: most(self.tokens.input, found.input),
                 output: most(self.tokens.output, found.output),
@@ -108,7 +129,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str, size: usize) -> Tokens {
-        let mut reader = UsageReader::default();
+        let json = text.starts_with(['{', '[']);
+        let mut reader = if json { UsageReader::document() } else { UsageReader::default() };
         text.as_bytes().chunks(size).for_each(|piece| reader.feed(piece));
         reader.finish()
     }
@@ -122,7 +144,7 @@ mod tests {
         let tokens = |input, output, cache_read, cache_write| Tokens { input, output, cache_read, cache_write };
         let all = [
             (MESSAGES.to_owned(), tokens(25, 15, 900, 7)),
-            (r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#.to_owned(), tokens(3, 4, 0, 0)),
+            ("{\n  \"usage\": {\n    \"input_tokens\": 3,\n    \"output_tokens\": 4\n  }\n}".to_owned(), tokens(3, 4, 0, 0)),
             (
                 "data: {\"response\":{\"usage\":{\"input_tokens\":30,\"input_tokens_details\":{\"cached_tokens\":10},\"output_tokens\":4}}}\n".to_owned(),
                 tokens(20, 4, 10, 0),
@@ -142,6 +164,14 @@ mod tests {
                 assert_eq!(of(&text, size), wanted, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_left_before_its_end_costs_what_had_come() {
+        let start = MESSAGES.split("event: message_delta").next().unwrap();
+        let long = format!("{start}{}", "data: {\"delta\":{\"text\":\"word\"}}\n\n".repeat(1_000));
+        let left = of(&long, 100);
+        assert!(left.input == 25 && left.output > 500, "{left:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hydra_core::{
     contract_files::Allowance,
     egress::{
         DenyReason,
-        gate::{GateAccount, GateLine, ModelRoute, Upstream},
+        gate::{GateAccount, GateLine, ModelApi, ModelRoute, Upstream},
     },
     ports::AccountKind,
     prices::PriceTable,
@@ -106,6 +106,7 @@ fn world(change: impl FnOnce(&mut ModelRoute)) -> World {
             authority: None,
         },
         accounts: vec![account("first", AccountKind::OAuth), account("second", AccountKind::Key)],
+        apis: [ModelApi::Messages].into(),
         models: ["claude-sonnet-4-6".to_owned()].into(),
         allowance: None,
     };
@@ -163,15 +164,19 @@ fn row_36_the_gates_account_signs_and_the_agents_own_key_stays_behind() {
 #[test]
 #[ignore = "needs namespaces"]
 fn row_36_other_paths_methods_models_and_sizes_are_refused() {
-    let world = world(|_| {});
+    let mut world = world(|_| {});
     let log = serve(&world, |_| fine());
     let other = BODY.replace("sonnet", "opus");
+    let reaches = BODY.replace("{\"model", "{\"mcp_servers\":[],\"model");
     let refused = [
         ("GET /v1/organizations/me", "", "", 403),
         ("POST /v1/files", "", BODY, 403),
         ("POST http://evil.test/v1/messages", "", BODY, 403),
         ("POST /v1/messages", "", other.as_str(), 403),
         ("POST /v1/messages", "", "no json", 403),
+        ("POST /v1/messages?key=own", "", BODY, 403),
+        ("POST /v1/responses", "", BODY, 403),
+        ("POST /v1/messages", "", reaches.as_str(), 403),
     ];
     for (line, headers, body, status) in refused {
         let (got, said) = ask(&world, line, headers, body);
@@ -179,11 +184,9 @@ fn row_36_other_paths_methods_models_and_sizes_are_refused() {
         assert!(said.contains("\"type\":\"error\""), "{said}");
     }
     assert_eq!(log.lock().unwrap().len(), 0);
-    let told = world
-        .lines()
-        .into_iter()
-        .filter(|line| matches!(line, GateLine::Denied(denial) if denial.reason == DenyReason::InspectMethod));
-    assert_eq!(told.count(), refused.len());
+    let GateLine::Report { denied, .. } = world.report() else { panic!() };
+    assert!(denied.iter().all(|denial| denial.reason == DenyReason::InspectMethod), "{denied:#?}");
+    assert_eq!(denied.iter().map(|denial| denial.count).sum::<u64>(), refused.len() as u64);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn an_allowed_name_is_reached_and_counted() {
     let GateLine::Report { reached, denied, .. } = world.report() else { panic!() };
     assert_eq!(denied, []);
     let [files, api] = reached.as_slice() else { panic!("{reached:#?}") };
-    assert_eq!((files.host.as_str(), api.host.as_str()), ("a.files.example.org", "api.example.org"));
+    assert_eq!((files.host.as_str(), api.host.as_str()), ("*.files.example.org", "api.example.org"));
     assert!(api.connections == 1 && api.up > 200 && api.down > 500, "{api:?}");
 }
 

@@ -57,6 +57,8 @@ const MOST: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fence {
     pub(super) holder: String,
+    /// Holds the gate's own namespace, so that a gate that is started again finds it fenced.
+    way: String,
     gate: String,
     volume: String,
     /// Fences the agent's namespace.
@@ -70,6 +72,7 @@ impl Fence {
         let name = |what: &str| format!("{job}-{what}{mark}");
         Self {
             holder: name("holder"),
+            way: name("way"),
             gate: name("gate"),
             volume: name("fence"),
             net_init: name("net-init"),
@@ -119,13 +122,14 @@ impl Engine {
         };
         let of = |name: &str| format!("container:{name}");
         let holder = part("holder", words(&["hold"]), "none".to_owned(), false, 32);
-        let mut gate = part("gate", words(&["serve"]), gated.network.clone(), false, 512);
-        if let Some(host) = gate.host_config.as_mut().filter(|_| !gated.hosts.is_empty()) {
+        let gate = part("gate", words(&["serve"]), of(&fence.way), false, 512);
+        let mut way = part("way", words(&["stand"]), gated.network.clone(), false, 32);
+        if let Some(host) = way.host_config.as_mut().filter(|_| !gated.hosts.is_empty()) {
             host.extra_hosts = Some(gated.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect());
         }
-        self.made(&fence.holder, holder).await?;
+        both(self.made(&fence.holder, holder), self.made(&fence.way, way)).await?;
         both(self.made(&fence.gate, gate), self.configured(&fence.holder, gated)).await?;
-        both(self.started(&fence.holder), self.started(&fence.gate)).await?;
+        both(self.started(&fence.holder), self.started(&fence.way)).await?;
         let mut shut = words(&["close", "--resolver", RESOLVER]);
         let mut init = words(&["net-init"]);
         if let Some(name) = gated.config.allow.iter().find_map(exact) {
@@ -137,14 +141,19 @@ impl Engine {
         if let Some(place) = gated.config.place() {
             shut.extend(["--model".to_owned(), place.to_string()]);
         }
-        let shut = part("close", shut, of(&fence.gate), true, 64);
+        let shut = part("close", shut, of(&fence.way), true, 64);
         let init = part("net-init", init, of(&fence.holder), true, 64);
-        both(self.once(&fence.close, shut), self.once(&fence.net_init, init)).await
+        // The gate begins in a namespace that is closed already; net-init waits for it.
+        let gate = async {
+            self.once(&fence.close, shut).await?;
+            self.started(&fence.gate).await
+        };
+        both(gate, self.once(&fence.net_init, init)).await
     }
 
     /// Takes a fence away. What cannot be taken away is found again by its label.
     pub(super) async fn lower(&self, fence: &Fence) {
-        for name in [&fence.net_init, &fence.close, &fence.gate, &fence.holder] {
+        for name in [&fence.net_init, &fence.close, &fence.gate, &fence.way, &fence.holder] {
             if let Err(cause) = self.remove_container(name).await {
                 tracing::warn!(%cause, "a part of a fence stays behind until the job is removed, or `hydra prune`");
             }
@@ -154,11 +163,11 @@ impl Engine {
         }
     }
 
-    /// Whether holder and gate of a job run.
+    /// Whether the fence of a job stands: both namespaces are held, and the gate runs.
     pub(super) async fn fence_stands(&self, job: &str) -> Result<bool, RuntimeError> {
         let parts = self.parts(job).await?;
         let runs = |role: &str| parts.iter().any(|(_, its, running)| its == role && *running);
-        Ok(runs("holder") && runs("gate"))
+        Ok(runs("holder") && runs("way") && runs("gate"))
     }
 
     /// Ends the gate of a job and returns everything that it told. Empty where there is none.
@@ -297,7 +306,7 @@ fn body(image: &str, labels: &BTreeMap<String, String>, volume: &str, part: &Par
     let user = if part.net_admin { 0 } else { NOBODY };
     ContainerCreateBody {
         image: Some(image.to_owned()),
-        hostname: (!part.net_admin).then(|| part.role.to_owned()),
+        hostname: (!part.network.starts_with("container:")).then(|| part.role.to_owned()),
         user: Some(format!("{user}:{user}")),
         cmd: Some(part.command.clone()),
         labels: Some(all),

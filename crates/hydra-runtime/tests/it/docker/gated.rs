@@ -5,7 +5,7 @@ use hydra_core::{
     ContainerType,
     egress::{
         DenyReason,
-        gate::{GateAccount, GateConfig, GateLimits, GateLine, ModelRoute, SCHEMA, Upstream},
+        gate::{GateAccount, GateConfig, GateLimits, GateLine, ModelApi, ModelRoute, SCHEMA, Upstream},
     },
     job::{Gated, ImageRef, JobSpec, Network, RuntimeStatus, Withheld},
     ports::{AccountKind, Runtime, RuntimeErrorKind, Selector, Started},
@@ -129,7 +129,8 @@ async fn row_37_no_credential_of_the_gates_is_within_the_jobs_reach() {
         port: 8088,
         upstream: Upstream { endpoint: "11.0.0.7:8443".parse().unwrap(), tls: false, private: true, authority: None },
         accounts: vec![GateAccount { name: "main".parse().unwrap(), kind: AccountKind::Key }],
-        models: BTreeSet::new(),
+        apis: [ModelApi::Messages].into(),
+        models: ["m".to_owned()].into(),
         allowance: None,
     });
     yard.runtime.start(&spec).await.unwrap();
