@@ -32,6 +32,7 @@ Commands:
   prune        Remove containers and volumes that nobody owns
   labels       The labels that Hydra uses
   render       Print exactly what would be run
+  egress       What containers may reach
   config       Show, check or describe the configuration
   completions  Print completions for a shell
   man          Print the manual page
