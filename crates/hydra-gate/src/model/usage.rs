@@ -79,7 +79,8 @@ impl UsageReader {
         {
             let Some(found) = read(place) else { continue };
             let most = |one: u64, other: u64| one.max(other);
-            self.said |= found.output > 1;
+            // The beginning of a stream says one token; its end, and every other API, says the sum.
+            self.said |= !std::ptr::eq(place, &value["message"]["usage"]);
             self.tokens = Tokens {
                 input: most(self.tokens.input, found.input),
                 output: most(self.tokens.output, found.output),
