@@ -106,7 +106,7 @@ impl Engine {
         let seen = self.snapshot_by_hand(ask).await?;
         let job = order.key.id();
         let built = order::build(&shared, &seen, &order, &accounts, now).await;
-        let (spec, note) = built.map_err(failed("the job cannot be made up"))?;
+        let (spec, note) = built.map_err(|refused| failed("the job cannot be made up")(refused.why))?;
         let given = spec.inputs.iter().filter_map(|(name, file)| match file {
             InputFile::Bytes(bytes) => Some((name.clone(), bytes.clone())),
             InputFile::Path(_) => None,

@@ -5,6 +5,7 @@ use crate::{
     frame,
     observe::{self, CHANGES, PinnedIssue},
     prompt,
+    report::{Blamed as _, Side},
     store::{self, StateDir, StoreError},
     watch::Shared,
     withhold,
@@ -17,7 +18,7 @@ use hydra_core::{
     openspec::ChangeFolder,
     persona::{Limits, Persona},
     plan::{ChangeRead, IssueSnapshot, RecordRead, StartOrder},
-    ports::AccountView,
+    ports::{AccountView, WorkspaceError},
     target::Target,
 };
 use serde::{Deserialize, Serialize};
@@ -61,8 +62,26 @@ pub(crate) fn read_note(state: &StateDir, job: &JobId) -> Result<Option<OrderNot
     store::read_json(&state.order(job))
 }
 
-/// Why a job cannot be started.
-pub(crate) type Refused = String;
+/// Why a job cannot be started, and on whose side that lies.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) why: String,
+    pub(crate) side: Side,
+}
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+impl<S: Into<String>> From<S> for Refused {
+    fn from(why: S) -> Self {
+        Self { why: why.into(), side: Side::Hydra }
+    }
+}
+/// What git or the disk refused.
+fn by_workspace(error: WorkspaceError) -> Refused {
+    Refused { why: error.to_string(), side: error.side() }
+}
 
 /// Builds the specification and the note. Writes nothing.
 pub(crate) async fn build(
@@ -75,19 +94,20 @@ pub(crate) async fn build(
     let (config, workspace) = (&shared.config, &shared.ports.workspace);
     let stage = order.key.stage;
     let repo = &seen.key.repo;
-    let target = observe::read_target(shared, repo, &order.base).await.map_err(|error| error.to_string())??;
+    let target = observe::read_target(shared, repo, &order.base).await;
+    let target = target.map_err(|error| Refused { why: error.to_string(), side: error.side })??;
     let change = change_name(seen);
     let files = match &change {
         None => BTreeMap::new(),
         Some(name) => {
             let path = format!("{CHANGES}/{name}");
-            workspace.read(repo, &order.base, &path).await.map_err(|error| error.to_string())?
+            workspace.read(repo, &order.base, &path).await.map_err(by_workspace)?
         }
     };
-    let bundle = workspace.bundle(repo, &order.base, &order.head).await.map_err(|error| error.to_string())?;
+    let bundle = workspace.bundle(repo, &order.base, &order.head).await.map_err(by_workspace)?;
     let persona = config.policy.personas.get(&stage);
     if stage.has_agent() && persona.is_none() {
-        return Err(format!("no persona works on {stage}"));
+        return Err(format!("no persona works on {stage}").into());
     }
     let container = stage.container();
     let egress = config
@@ -237,7 +257,7 @@ async fn prompt_of(
     }))
 }
 
-fn image(config: &EngineConfig, stage: Stage, target: &Target) -> Result<ImageRef, Refused> {
+fn image(config: &EngineConfig, stage: Stage, target: &Target) -> Result<ImageRef, String> {
     let container = stage.container();
     if !stage.judges()
         && let Some(name) = &target.toolchain.image

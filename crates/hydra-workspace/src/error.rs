@@ -81,6 +81,14 @@ pub(crate) fn kind_of(stderr: &str) -> WorkspaceErrorKind {
     SIGNS.iter().find(|(sign, _)| text.contains(sign)).map_or(WorkspaceErrorKind::Failed, |(_, kind)| *kind)
 }
 
+/// Whether git says that it could not write a file of its own, and not why.
+pub(crate) fn says_no_reason(stderr: &str) -> bool {
+    let text = stderr.to_lowercase();
+    let writes =
+        ["unable to write", "failed to write", "could not write", "couldn't write", "write error", "out of diskspace"];
+    writes.iter().any(|sign| text.contains(sign)) && kind_of(stderr) != WorkspaceErrorKind::Disk
+}
+
 /// Takes credentials out of a text: the secrets in use, and the user part of every address. Cut to 2,000 characters.
 pub(crate) fn scrub(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
@@ -108,6 +116,13 @@ pub(crate) fn scrub(text: &str, secrets: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_write_that_failed_without_a_reason_is_known() {
+        assert!(says_no_reason("error: failed to write new configuration file /s/config.lock"));
+        assert!(!says_no_reason("fatal: write error: No space left on device"));
+        assert!(!says_no_reason("fatal: Authentication failed"));
+    }
 
     #[test]
     fn gits_words_become_kinds() {

@@ -1,7 +1,7 @@
 //! One git command: argv, a scrubbed environment, a deadline, limits on what is read, and what its failure means.
 
 use crate::{
-    error::{disk, failed, kind_of, scrub},
+    error::{disk, failed, kind_of, says_no_reason, scrub},
     remote::Credential,
 };
 use hydra_core::ports::{WorkspaceError, WorkspaceErrorKind};
@@ -93,9 +93,22 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
+/// Bytes of a trial.
+const PROBE: usize = 64 * 1024;
+
 impl Git {
     pub(crate) fn new(program: PathBuf, home: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
         Self { program, home, environment }
+    }
+
+    /// Whether so much as git writes at once can be written beside its repositories.
+    async fn writes(&self) -> std::io::Result<()> {
+        let probe = self.home.join(format!("probe-{}", std::process::id()));
+        let written = tokio::fs::write(&probe, vec![0; PROBE]).await;
+        match tokio::fs::remove_file(&probe).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => written.and(Err(error)),
+            Ok(()) | Err(_) => written,
+        }
     }
 
     /// A command on a bare repository.
@@ -191,7 +204,13 @@ impl<'a> Call<'a> {
         group.reaped();
         let secrets: Vec<&str> =
             self.credential.iter().flat_map(|c| c.secrets.iter()).map(ExposeSecret::expose_secret).collect();
-        let stderr = scrub(&String::from_utf8_lossy(&stderr), &secrets);
+        let mut stderr = scrub(&String::from_utf8_lossy(&stderr), &secrets);
+        if code != 0 && says_no_reason(&stderr) {
+            // Git names its own file there, not what kept it from being written: that is found out and said.
+            if let Err(cause) = self.git.writes().await {
+                stderr.push_str(&format!("; {}: {cause}", self.git.home.display()));
+            }
+        }
         Ok(Output { code, stdout, cut, stderr })
     }
 

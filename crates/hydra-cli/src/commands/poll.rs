@@ -128,7 +128,7 @@ async fn cycle(context: &Context, settings: &Settings) -> Result<Exit, Failure> 
             if actions == 1 { "action" } else { "actions" }
         ))?;
     }
-    match report.failures.iter().find(|failure| failure.issue.is_none() && failure.side == Side::Machine) {
+    match report.failures.iter().find(|failure| failure.side == Side::Machine) {
         // Cron looks at the exit code, a person at the last line.
         Some(failure) if !report.interrupted => {
             let help = "make room, or mend the folder that state.dir names; the next poll goes on by itself";

@@ -27,7 +27,9 @@ impl Engine {
         let shared = self.shared.clone();
         let now = shared.ports.clock.now();
         let job = order.key.id();
-        let (spec, note) = order::build(&shared, seen, order, &world.accounts, now).await.map_err(Fault::failed)?;
+        let built = order::build(&shared, seen, order, &world.accounts, now).await;
+        let (spec, note) =
+            built.map_err(|refused| Fault::Failed { why: refused.why, until: None, side: refused.side })?;
         // A large repository takes its time: another may have done it all meanwhile, and a job that is gone by now would be started once more.
         if self.leases.get(&seen.key).is_none_or(|mine| mine.held.record.expires_at <= self.now()) {
             return Err(Fault::Moved("the lease lapsed while the job was prepared".into()));

@@ -175,7 +175,13 @@ async fn another_orchestrator_adopts_the_unit_and_the_engine_brings_a_gate_back_
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "the gate does not come back");
     }
-    assert_ne!(docker(&["inspect", "-f", "{{.State.Pid}}", &gate]), pid);
+    let next = docker(&["inspect", "-f", "{{.State.Pid}}", &gate]);
+    assert_ne!(next, pid);
+    // The gate's own namespace is closed as it was before.
+    let rules =
+        std::process::Command::new("nsenter").args(["--target", &next, "--net", "nft", "list", "ruleset"]).output();
+    let rules = String::from_utf8(rules.unwrap().stdout).unwrap();
+    assert!(rules.contains("hook output") && rules.contains("policy drop") && rules.contains("10.0.0.0/8"), "{rules}");
     other.stop(&spec.key.id(), Duration::from_secs(2)).await.unwrap();
     yard.clear().await;
     docker(&["network", "rm", &network]);
