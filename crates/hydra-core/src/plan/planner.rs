@@ -138,23 +138,24 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
     if let Some(record) = draft.record.as_mut() {
         fold::fold(record);
     }
+    let resting = draft.record.as_ref().is_none_or(|record| !draft::is_active(&record.phase));
     if let Some(record) = &draft.record {
         let known = match &seen.record {
             RecordRead::Valid(known) => Some(&**known),
             RecordRead::Absent | RecordRead::Bad { .. } => None,
         };
+        let shown = show::display(&draft, record);
         if known != Some(record) {
             let reason = show::reason_line(record, &draft.reasons, &draft.world.policy.allow_hosts);
-            actions.push(Action::SaveRecord { record: Box::new(record.clone()), reason });
+            actions.extend(draft.record.take().map(|record| Action::SaveRecord { record: Box::new(record), reason }));
         }
-        actions.extend(show::display(&draft, record));
+        actions.extend(shown);
     }
     for label in show::by_hand(&draft, &actions) {
         draft.because(Reason::ForeignLabel { label });
     }
     actions.extend(draft.remove.iter().map(|job| Action::RemoveJob { job: job.clone() }));
-    lease(&mut draft, &mut actions);
-    let resting = draft.record.as_ref().is_none_or(|record| !draft::is_active(&record.phase));
+    lease(&mut draft, &mut actions, resting);
     let rests = actions.is_empty() && resting && draft.wake.is_none();
     if draft.reasons.is_empty() {
         draft.because(Reason::Working);
@@ -163,7 +164,7 @@ fn finish(mut draft: Draft<'_>) -> IssuePlan {
 }
 
 /// Nothing is done without the lease; a run at rest gives it back.
-fn lease(draft: &mut Draft<'_>, actions: &mut Vec<Action>) {
+fn lease(draft: &mut Draft<'_>, actions: &mut Vec<Action>, resting: bool) {
     // Of the generation that the forge shows: a new one is named once its record is written, else a record that was never
     // written would look as if an old one had been put back.
     let generation = match &draft.seen.record {
@@ -171,7 +172,6 @@ fn lease(draft: &mut Draft<'_>, actions: &mut Vec<Action>) {
         RecordRead::Absent => crate::Generation(1),
         RecordRead::Bad { generation, .. } => *generation,
     };
-    let resting = draft.record.as_ref().is_none_or(|record| !draft::is_active(&record.phase));
     let runs = draft.seen.jobs.iter().any(|job| matches!(job.observed.status, RuntimeStatus::Running));
     match &draft.seen.lease {
         LeaseRead::Mine(held) => {
