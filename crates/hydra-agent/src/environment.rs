@@ -53,6 +53,12 @@ impl Environment {
         }
         all
     }
+    /// With a variable set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
     /// Whether the variable is there at all, empty or not.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::{
     args::{AgentArgs, ArgsError},
+    authority::believed,
     contract,
     environment::Environment,
     events::EventSink,
@@ -68,6 +69,13 @@ pub fn run(args: AgentArgs) -> i32 {
         Err(error) => return refuse(&Failure::Contract(error.to_string()), None, &args.out, &mut sink, &scrub),
     };
     let job = &contract.job;
+    let env = match believed(env, &args.input, &std::env::temp_dir()) {
+        Ok(env) => env,
+        Err(error) => {
+            let why = format!("the authority of inspected hosts: {error}");
+            return refuse(&Failure::Contract(why), Some(job), &args.out, &mut sink, &scrub);
+        }
+    };
     let done =
         fence_in(&env, job.fence, &job.allow_hosts, job.model_endpoint.as_slice(), &mut sink).and_then(|relay| {
             let work =

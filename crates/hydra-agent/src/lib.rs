@@ -5,6 +5,7 @@
 //! lines and nothing else; what a person should read besides goes to standard error.
 
 pub mod args;
+mod authority;
 pub mod contract;
 mod deliver;
 pub mod drivers;

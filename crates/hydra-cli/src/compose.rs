@@ -77,8 +77,10 @@ pub fn redactor(settings: &Settings) -> Redactor {
     let secrets = &settings.secrets;
     let tokens = secrets.tokens.iter().map(|(role, held)| (format!("git:{role}"), &held.value));
     let accounts = secrets.accounts.iter().map(|account| (format!("account:{}", account.name), &account.held.value));
+    let registries =
+        secrets.registries.iter().map(|(name, registry)| (format!("registry:{name}"), &registry.held.value));
     let key = secrets.signing_key.iter().map(|held| ("signing-key".to_owned(), &held.value));
-    let named: Vec<(String, &SecretString)> = tokens.chain(accounts).chain(key).collect();
+    let named: Vec<(String, &SecretString)> = tokens.chain(accounts).chain(registries).chain(key).collect();
     Redactor::new(named.iter().map(|(name, value)| (name.as_str(), *value)))
 }
 

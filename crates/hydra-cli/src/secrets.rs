@@ -5,8 +5,9 @@ pub mod dotenv;
 pub mod file_mode;
 mod resolve;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hydra_core::{AccountName, TokenRole, ports::AccountKind, view::TokenKind};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::{collections::BTreeMap, path::Path};
 
 pub use resolve::{Rules, resolve};
@@ -35,6 +36,28 @@ pub struct Account {
     pub held: Held,
 }
 
+/// A private registry's credential.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    /// The user, where it is asked for one.
+    pub user: Option<String>,
+    /// The token.
+    pub held: Held,
+}
+
+impl Registry {
+    /// What goes into `Authorization`.
+    #[must_use]
+    pub fn authorization(&self) -> SecretString {
+        let token = self.held.value.expose_secret();
+        match &self.user {
+            None => format!("Bearer {token}"),
+            Some(user) => format!("Basic {}", STANDARD.encode(format!("{user}:{token}"))),
+        }
+        .into()
+    }
+}
+
 /// All of them.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
@@ -42,6 +65,8 @@ pub struct Secrets {
     pub tokens: BTreeMap<TokenRole, Held>,
     /// Model accounts by priority, then name; those of variables last.
     pub accounts: Vec<Account>,
+    /// Credentials of private registries, by name.
+    pub registries: BTreeMap<String, Registry>,
     /// The seed that verdicts and records are signed with.
     pub signing_key: Option<Held>,
     /// What is not wrong, and should be known.

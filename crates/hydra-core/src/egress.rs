@@ -5,10 +5,12 @@ pub mod decide;
 pub mod gate;
 pub mod host;
 pub mod index;
+pub mod inspect;
 pub mod policy;
 
 pub use address::is_public;
 pub use decide::{Decision, DenyReason, PolicyLine, decide};
 pub use host::{Endpoint, HostError, HostName, HostPattern};
 pub use index::AllowedNames;
+pub use inspect::{HttpMethod, InspectError, InspectRule, PathPrefix};
 pub use policy::{EgressPolicy, PolicyError};

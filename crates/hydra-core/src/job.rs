@@ -102,23 +102,35 @@ pub struct Gated {
     pub hosts: BTreeMap<String, String>,
     /// What it may let through.
     pub config: GateConfig,
-    /// The credentials of its accounts.
+    /// What it holds and no job does.
     #[serde(skip)]
     pub withheld: Withheld,
 }
 
-/// Credentials that a gate holds and no job does. Two are the same when they are of the same accounts.
+/// What a gate holds and no job does. Two are the same when they hold the same by name.
 #[derive(Clone, Default)]
-pub struct Withheld(pub BTreeMap<AccountName, SecretString>);
+pub struct Withheld {
+    /// The credentials of its model accounts.
+    pub accounts: BTreeMap<AccountName, SecretString>,
+    /// What it adds to requests of private registries, by the credential's name: a whole `Authorization`.
+    pub registries: BTreeMap<String, SecretString>,
+    /// The certificate of the hosts that it looks into, with its key: PEM.
+    pub certificate: Option<SecretString>,
+}
 
+impl Withheld {
+    fn names(&self) -> (Vec<&AccountName>, Vec<&String>, bool) {
+        (self.accounts.keys().collect(), self.registries.keys().collect(), self.certificate.is_some())
+    }
+}
 impl std::fmt::Debug for Withheld {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        self.names().fmt(f)
     }
 }
 impl PartialEq for Withheld {
     fn eq(&self, other: &Self) -> bool {
-        self.0.keys().eq(other.0.keys())
+        self.names() == other.names()
     }
 }
 impl Eq for Withheld {}
@@ -172,12 +184,15 @@ pub enum CredentialName {
     Account(AccountName),
     /// A git token: `git:<role>`.
     Git(TokenRole),
+    /// The credential of a private registry: `registry:<name>`.
+    Registry(String),
 }
 impl std::fmt::Display for CredentialName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Account(name) => write!(f, "account:{name}"),
             Self::Git(role) => write!(f, "git:{role}"),
+            Self::Registry(name) => write!(f, "registry:{name}"),
         }
     }
 }

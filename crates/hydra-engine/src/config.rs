@@ -63,6 +63,8 @@ pub struct EngineConfig {
     pub gate: Option<ImageRef>,
     /// The model API that the gate signs for, where the credentials are withheld from jobs.
     pub api: Option<Upstream>,
+    /// What a gate adds to requests of private registries, by the credential's name: a whole `Authorization`.
+    pub registries: BTreeMap<String, SecretString>,
     /// `ANTHROPIC_BASE_URL`, where it is not the provider's own.
     pub model_base_url: Option<String>,
     /// Extra host names to resolve inside, `name -> address`.

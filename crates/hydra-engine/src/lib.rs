@@ -11,6 +11,7 @@ mod execute;
 pub mod frame;
 pub mod holds;
 pub mod hook;
+mod inspect;
 mod known;
 pub mod lease_owner;
 pub mod ledger;

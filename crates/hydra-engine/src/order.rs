@@ -2,7 +2,7 @@
 
 use crate::{
     config::{EngineConfig, GitCredentials},
-    frame,
+    frame, inspect,
     observe::{self, CHANGES, PinnedIssue},
     prompt,
     report::{Blamed as _, Side},
@@ -188,6 +188,7 @@ pub(crate) async fn build(
     if config.api.is_some() {
         withhold::withhold(shared, order, accounts, job.allowance, &mut spec).await?;
     }
+    inspect::equip(&config.registries, &mut spec)?;
     Ok((spec, note))
 }
 

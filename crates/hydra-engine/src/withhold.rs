@@ -59,7 +59,7 @@ pub(crate) async fn withhold(
     let others = accounts.iter().filter(|view| view.name != *first && view.aside.is_none());
     for view in std::iter::once(chosen).chain(others) {
         let value = shared.ports.accounts.credential(&view.name).await.map_err(|error| error.to_string())?;
-        gated.withheld.0.insert(view.name.clone(), value);
+        gated.withheld.accounts.insert(view.name.clone(), value);
         route.accounts.push(GateAccount { name: view.name.clone(), kind: view.kind });
         spec.credentials.push(CredentialName::Account(view.name.clone()));
     }

@@ -6,7 +6,7 @@ use crate::{
     tls::{carry, finish, inner, judge},
 };
 use hydra_core::egress::{DenyReason, HostName};
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -61,7 +61,7 @@ pub(crate) fn head(bytes: &[u8]) -> Head {
 
 /// One connection that began with text.
 pub(crate) async fn serve(
-    gate: &Gate,
+    gate: &Arc<Gate>,
     mut stream: TcpStream,
     mut bytes: Vec<u8>,
     dialled: SocketAddr,

@@ -5,6 +5,7 @@ use crate::{
     dial::Dialer,
     dns,
     events::{Events, Lines, Refused},
+    inspect::{self, Inspector},
     model::{self, Model},
     names::Names,
     packets,
@@ -47,6 +48,7 @@ pub struct Gate {
     pub(crate) model: Option<Endpoint>,
     /// The model API that the gate signs for.
     pub(crate) api: Option<Model>,
+    inspector: Option<Inspector>,
     allowed: AllowedNames,
     /// Hosts that are reached through the model API alone: not with a key of the agent's own.
     through_api: Vec<HostName>,
@@ -64,6 +66,7 @@ impl Gate {
         }
         Ok(Self {
             api: model::api(folder, &config)?,
+            inspector: Inspector::new(folder, &config)?,
             dialer: Dialer::new(&config)?,
             limits: config.limits,
             buffers: Buffers::default(),
@@ -81,6 +84,11 @@ impl Gate {
     /// What is counted together: everything that one line of the policy lets through, however many names an agent makes of it.
     pub(crate) fn line(&self, name: &HostName) -> String {
         self.allowed.line(name).unwrap_or_else(|| name.to_string())
+    }
+    /// Whether requests to a name are looked into.
+    pub(crate) fn inspects(&self, name: &HostName) -> Option<(&Inspector, &Arc<inspect::Host>)> {
+        let inspector = self.inspector.as_ref()?;
+        Some((inspector, inspector.host(name)?))
     }
     /// The address that stands for a name that may be reached.
     pub(crate) fn address(&self, name: &HostName) -> Option<Ipv4Addr> {

@@ -12,6 +12,7 @@ mod dns;
 mod events;
 mod gate;
 mod holder;
+mod inspect;
 mod model;
 mod names;
 mod netinit;

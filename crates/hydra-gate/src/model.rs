@@ -3,6 +3,8 @@
 mod accounts;
 mod asked;
 mod budget;
+#[cfg(test)]
+mod fuzz;
 mod place;
 mod proxy;
 mod route;
@@ -10,6 +12,7 @@ mod upstream;
 mod usage;
 
 pub(crate) use proxy::Model;
+pub(crate) use upstream::{Connector, Pooled, pooled};
 
 use crate::{dial::Dialer, gate::Gate};
 use accounts::{Account, Accounts};
@@ -17,7 +20,6 @@ use budget::Budget;
 use hydra_core::{AccountName, egress::gate::GateConfig};
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
 use tokio::net::TcpStream;
-use upstream::Connector;
 
 /// The credentials, in the folder that no agent sees.
 const SECRETS: &str = "accounts.json";

@@ -7,11 +7,17 @@ use crate::{
     dial::NoWay,
     events::Refused,
     gate::Gate,
+    inspect,
     relay::{End, relay},
 };
 use hello::{Hello, HelloReader};
 use hydra_core::egress::{DenyReason, HostName};
-use std::{io, net::SocketAddr, sync::atomic::Ordering, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -36,7 +42,7 @@ enum First {
 }
 
 /// One connection.
-pub(crate) async fn serve(gate: &Gate, mut stream: TcpStream) -> io::Result<()> {
+pub(crate) async fn serve(gate: &Arc<Gate>, mut stream: TcpStream) -> io::Result<()> {
     let dialled = stream.local_addr()?;
     stream.set_nodelay(true)?;
     let until = Instant::now() + Duration::from_millis(gate.limits.hello_millis.into());
@@ -121,7 +127,7 @@ pub(crate) fn judge(
 
 /// Dials the name and carries everything, the hello unchanged.
 pub(crate) async fn carry(
-    gate: &Gate,
+    gate: &Arc<Gate>,
     mut agent: TcpStream,
     name: &HostName,
     hello: &[u8],
@@ -131,6 +137,9 @@ pub(crate) async fn carry(
     let usage = gate.events.usage(&gate.line(name));
     if usage.up.load(Ordering::Relaxed) >= gate.limits.bytes_up {
         return deny(gate, agent, DenyReason::LimitBytes, refused()).await;
+    }
+    if let Some((inspector, host)) = gate.inspects(name) {
+        return inspect::serve(gate, inspector, host, agent, hello.to_vec(), dialled).await;
     }
     let mut host = match gate.dialer.dial(name).await {
         Ok(host) => host,

@@ -15,6 +15,7 @@ mod engine;
 mod fence;
 mod fill;
 mod follow;
+mod gate_files;
 mod image;
 mod look;
 mod network;

@@ -158,6 +158,7 @@ pub(crate) fn config(
             (EgressMode::Isolated, ModelCredential::Withheld) if !is_process => Some(upstream(settings)?),
             (EgressMode::Isolated | EgressMode::InContainer, ModelCredential::Withheld | ModelCredential::Env) => None,
         },
+        registries: settings.secrets.registries.iter().map(|(name, one)| (name.clone(), one.authorization())).collect(),
         model_base_url: values.models.base_url.clone(),
         hosts: extras.hosts.clone(),
         git_credentials,

@@ -54,6 +54,17 @@ impl Settings {
                 &["account ", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "HYDRA_ANTHROPIC_KEY"],
             ));
         }
+        for (host, rule) in &self.egress.inspect {
+            let Some(name) = rule.credential.as_ref().filter(|name| !self.secrets.registries.contains_key(*name))
+            else {
+                continue;
+            };
+            problems.push(self.missing(
+                &format!("there is no credential {name:?} for the registry {host}"),
+                &format!("registries.{name} to secrets/credentials.json"),
+                &[&format!("registries.{name})")],
+            ));
+        }
         if self.secrets.signing_key.is_none() {
             problems.push(self.missing(
                 "there is no key to sign verdicts with",

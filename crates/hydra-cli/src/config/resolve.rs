@@ -1,5 +1,7 @@
 //! The third pass: texts become core's types, and values are held against each other.
 
+mod inspect;
+
 use super::{
     file::{HydraToml, Identities},
     personas::PersonaEntry,
@@ -43,7 +45,7 @@ pub(super) fn resolve(values: &HydraToml, file: Option<&SourceText>, root: &Path
         yolo_allowed: pass.yolo(),
         personas: pass.personas(root),
         prices,
-        egress: pass.egress(),
+        egress: pass.egress(root),
         public_keys: pass.keys(),
         warnings: Vec::new(),
     };
@@ -163,7 +165,7 @@ impl Pass<'_> {
         }
     }
 
-    fn egress(&mut self) -> EgressPolicy {
+    fn egress(&mut self, root: &Path) -> EgressPolicy {
         let egress = &self.values.egress;
         let base = self.hosts("egress.base", &egress.base);
         let floor = self.hosts("egress.floor", &egress.floor);
@@ -187,7 +189,9 @@ impl Pass<'_> {
                 None
             }
         });
-        EgressPolicy { base, extra, floor, model_endpoint }
+        let policy = EgressPolicy { base, extra, floor, model_endpoint, inspect: BTreeMap::new() };
+        let inspect = inspect::rules(self, &policy, root);
+        EgressPolicy { inspect, ..policy }
     }
 
     fn hosts(&mut self, key: &str, lines: &[String]) -> BTreeSet<HostPattern> {

@@ -1,7 +1,7 @@
 //! `[runtime]`, `[egress]`, `[credentials]`, `[accounts]`: where jobs run, what they reach, what they hold.
 
 use super::duration::Duration;
-use hydra_core::egress::{EgressPolicy, HostPattern};
+use hydra_core::egress::{EgressPolicy, HostPattern, InspectRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +61,23 @@ pub struct Egress {
     pub floor: Vec<String>,
     /// A self-hosted model endpoint, `HOST:PORT`.
     pub model_endpoint: Option<String>,
+    /// Hosts whose requests the gate looks into, by exact name. The lists above must allow each; mode `isolated` alone can do it.
+    pub inspect: BTreeMap<String, Inspect>,
+}
+
+/// What may be asked of an inspected host. Its TLS ends at the gate, under a certificate that the job's tools are told to believe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
+pub struct Inspect {
+    /// Methods of HTTP.
+    pub methods: Vec<String>,
+    /// What a path begins with; empty: any. A server may read `%2f` as a slash or not, so both readings of a path must begin as one of these.
+    pub paths: Vec<String>,
+    /// A private registry's credential, by its name under `registries` in `secrets/credentials.json`: the gate adds it, no container holds it.
+    pub credential: Option<String>,
+    /// The host's own certificate authority, a PEM file beside `hydra.toml`; absent: those of the web.
+    pub authority_file: Option<String>,
 }
 
 /// Who makes the fence.
@@ -142,7 +159,15 @@ impl Default for Egress {
             extra: policy.extra.iter().map(|(kind, hosts)| (kind.to_string(), texts(hosts))).collect(),
             floor: texts(&policy.floor),
             model_endpoint: None,
+            inspect: BTreeMap::new(),
         }
+    }
+}
+
+impl Default for Inspect {
+    fn default() -> Self {
+        let methods = InspectRule::default().methods.iter().map(ToString::to_string).collect();
+        Self { methods, paths: Vec::new(), credential: None, authority_file: None }
     }
 }
 

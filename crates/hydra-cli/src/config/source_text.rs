@@ -59,7 +59,7 @@ impl SourceText {
     #[must_use]
     pub fn place_of(&self, key: &str) -> Option<Place> {
         let mut table: &dyn TableLike = self.doc.as_table();
-        let mut parts = key.split('.').peekable();
+        let mut parts = parts(key).into_iter().peekable();
         let mut found: Option<&Item> = None;
         while let Some(part) = parts.next() {
             let Some(item) = table.get(part) else { break };
@@ -71,6 +71,19 @@ impl SourceText {
         }
         Some(self.place(found?.span()?))
     }
+}
+
+/// The parts of a key; one in quotes may hold dots.
+fn parts(key: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = key;
+    while !rest.is_empty() {
+        let quoted = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+        let (part, after) = quoted.unwrap_or_else(|| rest.split_at(rest.find('.').unwrap_or(rest.len())));
+        parts.push(part);
+        rest = after.strip_prefix('.').unwrap_or(after);
+    }
+    parts
 }
 
 fn place(path: &Path, text: &str, shown: &Arc<NamedSource<String>>, range: Range<usize>) -> Place {

@@ -173,7 +173,9 @@ fn probe(settings: &Settings, image: ImageRef) -> Result<JobSpec, String> {
         EgressMode::InContainer => (Network::Named(on), true, PROVE_FENCE),
         EgressMode::Isolated => {
             let image = images::gate(settings).map_err(|failure| failure.sentence())?;
-            let config = GateConfig::of(&settings.egress, ContainerType::Builder, key.id().as_str());
+            let mut config = GateConfig::of(&settings.egress, ContainerType::Builder, key.id().as_str());
+            // The fence is proved, not what stands behind it: no certificate is made.
+            config.inspect.clear();
             let gated = Gated { image, network: on, hosts: BTreeMap::new(), config, withheld: Withheld::default() };
             (Network::Gated(Box::new(gated)), false, PROVE_ISOLATED)
         }

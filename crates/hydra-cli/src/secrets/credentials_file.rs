@@ -1,5 +1,7 @@
 //! `secrets/credentials.json`: model accounts in priority order, and GitHub tokens by role. Taken apart by hand, for serde's errors repeat the values they complain about.
 
+mod registries;
+
 use crate::config::problem::{Place, Problem, Problems};
 use hydra_core::{AccountName, TokenRole, diagnostic::nearest, ports::AccountKind};
 use secrecy::SecretString;
@@ -26,6 +28,17 @@ pub struct CredentialsFile {
     pub accounts: Vec<AccountEntry>,
     /// Tokens by role; they may be empty.
     pub git_tokens: BTreeMap<TokenRole, SecretString>,
+    /// Private registries by name; their tokens may be empty.
+    pub registries: BTreeMap<String, RegistryEntry>,
+}
+
+/// One entry of `registries`.
+#[derive(Debug, Clone)]
+pub struct RegistryEntry {
+    /// The user, where it is asked for one: then both are sent as `Basic`, else the token alone as `Bearer`.
+    pub user: Option<String>,
+    /// The token.
+    pub token: SecretString,
 }
 
 /// Reads the text of the file.
@@ -85,7 +98,7 @@ impl Reader<'_> {
             self.report("the file must hold one JSON object".to_owned(), None);
             return CredentialsFile::default();
         };
-        self.keys(map, "the file", &["claude_accounts", "git_tokens"]);
+        self.keys(map, "the file", &["claude_accounts", "git_tokens", "registries"]);
         let mut accounts: Vec<AccountEntry> = Vec::new();
         match map.get("claude_accounts") {
             None => {}
@@ -107,7 +120,8 @@ impl Reader<'_> {
             }
         }
         let git_tokens = self.git_tokens(map.get("git_tokens"));
-        CredentialsFile { accounts, git_tokens }
+        let registries = registries::read(self, map.get("registries"));
+        CredentialsFile { accounts, git_tokens, registries }
     }
 
     fn git_tokens(&mut self, value: Option<&Value>) -> BTreeMap<TokenRole, SecretString> {

@@ -1,6 +1,6 @@
 //! Joins environment, `secrets/.env` and `secrets/credentials.json`, in this order of precedence, and refuses what no role may hold.
 
-use super::{Account, Files, Held, Secrets, token_kind};
+use super::{Account, Files, Held, Registry, Secrets, token_kind};
 use crate::config::{
     environment::Environment,
     file::Identities,
@@ -30,6 +30,7 @@ pub fn resolve(files: &Files, environment: &Environment, rules: Rules) -> Result
         join.token(*role);
     }
     join.accounts();
+    join.registries();
     join.signing_key();
     match rules.identities {
         Identities::Single => join.single(),
@@ -108,6 +109,14 @@ impl Join<'_> {
         }
         if let Some(held) = by_variable.or(by_file) {
             self.out.tokens.insert(role, held);
+        }
+    }
+
+    fn registries(&mut self) {
+        for (name, entry) in &self.files.credentials.registries {
+            let source = format!("secrets/credentials.json (registries.{name})");
+            let Some(held) = self.filled(Held { value: entry.token.clone(), source }) else { continue };
+            self.out.registries.insert(name.clone(), Registry { user: entry.user.clone(), held });
         }
     }
 

@@ -4,6 +4,7 @@ mod changes;
 mod disk;
 mod engine;
 mod forge;
+mod inspect;
 mod tokens;
 
 use crate::{harness::Sandbox, stage::Stage};

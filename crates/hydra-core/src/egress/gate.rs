@@ -2,13 +2,14 @@
 
 use super::{
     decide::DenyReason,
-    host::{Endpoint, HostPattern},
+    host::{Endpoint, HostName, HostPattern},
+    inspect::InspectRule,
     policy::EgressPolicy,
 };
 use crate::{AccountName, ContainerType, Timestamp, Tokens, contract_files::Allowance, ports::AccountKind};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -35,6 +36,9 @@ pub struct GateConfig {
     /// The model API that the gate signs for; the agent holds no credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ModelRoute>,
+    /// Names whose requests are looked into.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inspect: BTreeMap<HostName, InspectRule>,
     /// Resolvers to ask about them; empty: those of the gate's own container.
     #[serde(default)]
     pub resolvers: BTreeSet<SocketAddr>,
@@ -55,6 +59,7 @@ impl GateConfig {
             allow: policy.hosts(container_type).into_iter().cloned().collect(),
             model: policy.model_endpoint(container_type).cloned(),
             api: None,
+            inspect: policy.inspected(container_type),
             resolvers: BTreeSet::new(),
             limits: GateLimits::default(),
         }

@@ -1,6 +1,9 @@
 //! One policy: a base list for every container type, extra hosts per type, and the floor that a repository may not leave.
 
-use super::host::{Endpoint, HostError, HostPattern};
+use super::{
+    host::{Endpoint, HostError, HostName, HostPattern},
+    inspect::InspectRule,
+};
 use crate::{ContainerType, digest::sha256_hex};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +20,8 @@ pub struct EgressPolicy {
     pub floor: BTreeSet<HostPattern>,
     /// A self-hosted model API: reached at this very port, by every type that has an agent.
     pub model_endpoint: Option<Endpoint>,
+    /// Hosts whose requests are looked into, by every type that may reach them.
+    pub inspect: BTreeMap<HostName, InspectRule>,
 }
 
 /// A policy that cannot be.
@@ -62,7 +67,7 @@ const BUILDER: [&str; 6] = [
 impl Default for EgressPolicy {
     fn default() -> Self {
         let extra = BTreeMap::from([(ContainerType::Builder, patterns(&BUILDER))]);
-        Self { base: patterns(&BASE), extra, floor: BTreeSet::new(), model_endpoint: None }
+        Self { base: patterns(&BASE), extra, floor: BTreeSet::new(), model_endpoint: None, inspect: BTreeMap::new() }
     }
 }
 
@@ -78,6 +83,15 @@ impl EgressPolicy {
     #[must_use]
     pub fn model_endpoint(&self, kind: ContainerType) -> Option<&Endpoint> {
         self.model_endpoint.as_ref().filter(|_| has_agent(kind))
+    }
+
+    /// The rules of those inspected hosts that a container type may reach.
+    #[must_use]
+    pub fn inspected(&self, kind: ContainerType) -> BTreeMap<HostName, InspectRule> {
+        let hosts = self.hosts(kind);
+        let reached = |host: &HostName| hosts.iter().any(|pattern| pattern.matches(host));
+        let rules = self.inspect.iter().filter(|(host, _)| reached(host));
+        rules.map(|(host, rule)| (host.clone(), rule.clone())).collect()
     }
 
     /// This policy with a repository's extra hosts for one container type, each of which must lie within the floor (or be
@@ -126,6 +140,9 @@ impl EgressPolicy {
         section("floor", &self.floor);
         if let Some(endpoint) = &self.model_endpoint {
             form.push_str(&format!("model-endpoint {endpoint}\n"));
+        }
+        for (host, rule) in &self.inspect {
+            form.push_str(&format!("inspect {host} {}\n", rule.canonical()));
         }
         sha256_hex(form.as_bytes())
     }

@@ -265,6 +265,7 @@ impl World {
             signer: Arc::new(signer),
             logins: TokenRole::ALL.iter().map(|role| (*role, login(*role))).collect(),
             protected_paths: Vec::new(),
+            registries: BTreeMap::new(),
             link_hosts: Vec::new(),
             prompt_extra: String::new(),
             prices: PriceTable::default(),

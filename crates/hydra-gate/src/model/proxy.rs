@@ -6,7 +6,7 @@ use super::{
     asked::{Asked, asked},
     budget::{Budget, Standing, warned},
     route::{Shape, forwarded, plain_query, returned, route},
-    upstream::Connector,
+    upstream::{Connector, Pooled, pooled},
     usage::UsageReader,
 };
 use crate::events::{Events, Refused, Usage};
@@ -21,10 +21,7 @@ use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
     service::service_fn,
 };
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     io,
@@ -52,17 +49,12 @@ pub(crate) struct Model {
     pub(crate) accounts: Accounts,
     pub(crate) budget: Arc<Budget>,
     room: Semaphore,
-    client: Client<Connector, Full<Bytes>>,
+    client: Pooled<Full<Bytes>>,
 }
 
 impl Model {
     pub(crate) fn new(route: ModelRoute, accounts: Accounts, budget: Budget, connector: Connector) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(8)
-            .build(connector);
-        Self { route, accounts, budget: Arc::new(budget), room: Semaphore::new(ROOM), client }
+        Self { route, accounts, budget: Arc::new(budget), room: Semaphore::new(ROOM), client: pooled(connector) }
     }
 
     /// One connection of the agent's.

@@ -4,8 +4,11 @@ use crate::dial::{Dialer, NoWay};
 use hydra_core::egress::{Endpoint, HostName, gate::Upstream};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
-    rt::TokioIo,
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -26,6 +29,22 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 pub(crate) enum Stream {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+/// A client that keeps a few connections for the next request.
+pub(crate) type Pooled<B> = Client<Connector, B>;
+
+/// Makes one.
+pub(crate) fn pooled<B>(connector: Connector) -> Pooled<B>
+where
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+{
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_max_idle_per_host(8)
+        .build(connector)
 }
 
 /// Makes connections for hyper's client.

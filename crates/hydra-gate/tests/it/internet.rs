@@ -83,6 +83,10 @@ impl Internet {
         assert_eq!((self.questions(), self.calls()), (Vec::new(), Vec::new()));
     }
 
+    /// One more address out there.
+    pub(crate) fn address(&self, address: Ipv4Addr) {
+        run(self.place.id(), &format!("ip addr add {address}/8 dev world"));
+    }
     /// A socket of the internet's namespace. It is made by a thread that has gone there and comes back no more.
     pub(crate) fn there<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> T {
         crate::agent::in_namespace(self.place.id(), make)

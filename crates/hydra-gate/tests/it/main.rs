@@ -3,6 +3,7 @@
 
 mod agent;
 mod api;
+mod inspect;
 mod internet;
 mod life;
 mod names;

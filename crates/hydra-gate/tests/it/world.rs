@@ -3,7 +3,10 @@
 use crate::internet::Internet;
 use hydra_core::{
     ContainerType,
-    egress::gate::{Denial, GateConfig, GateLimits, GateLine, ModelRoute, SCHEMA},
+    egress::{
+        HostName, InspectRule,
+        gate::{Denial, GateConfig, GateLimits, GateLine, ModelRoute, SCHEMA},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -94,6 +97,20 @@ impl World {
         world.configure();
         world.fenced(&["--model-port", &port])
     }
+    /// With inspected hosts, their certificate, and the credentials of registries.
+    pub(crate) fn inspecting(
+        change: impl FnOnce(&mut GateLimits),
+        rules: BTreeMap<HostName, InspectRule>,
+        certificate: &str,
+        registries: &str,
+    ) -> Self {
+        let mut world = Self::before(change);
+        fs::write(world.dir.path().join("inspect.pem"), certificate).unwrap();
+        fs::write(world.dir.path().join("registries.json"), registries).unwrap();
+        world.config.inspect = rules;
+        world.configure();
+        world.fenced(&["--allowed", "api.example.org"])
+    }
     fn fenced(self, args: &[&str]) -> Self {
         let mut world = self;
         world.serve();
@@ -120,6 +137,7 @@ impl World {
             allow: ALLOWED.iter().map(|line| line.parse().unwrap()).collect(),
             model: None,
             api: None,
+            inspect: BTreeMap::new(),
             resolvers: [internet.resolver()].into(),
             limits,
         };

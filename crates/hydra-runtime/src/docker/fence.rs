@@ -4,6 +4,7 @@
 use super::{
     convert::{LABEL_JOB, LOG_OPTIONS},
     engine::Engine,
+    gate_files::{self, NOBODY},
     trouble::{explain, is_missing},
 };
 use crate::{
@@ -28,7 +29,6 @@ use hydra_core::{
     job::Gated,
     ports::{RuntimeError, RuntimeErrorKind},
 };
-use secrecy::ExposeSecret as _;
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
@@ -37,8 +37,6 @@ use std::{
 
 /// The folder that the gate's containers share.
 const FOLDER: &str = "/run/hydra-gate";
-/// Nobody: the user of holder and gate.
-const NOBODY: u64 = 65_534;
 /// What a container of the fence is.
 const LABEL_ROLE: &str = "hydra.role";
 const MIB: i64 = 1024 * 1024;
@@ -216,21 +214,7 @@ impl Engine {
     async fn configured(&self, holder: &str, gated: &Gated) -> Result<(), RuntimeError> {
         let failed =
             |why: String| error(RuntimeErrorKind::Failed, format!("cannot write the gate's configuration: {why}"));
-        let text = serde_json::to_vec(&gated.config).map_err(|cause| failed(cause.to_string()))?;
-        let secrets: BTreeMap<_, _> =
-            gated.withheld.0.iter().map(|(name, value)| (name, value.expose_secret())).collect();
-        let secrets = serde_json::to_vec(&secrets).map_err(|cause| failed(cause.to_string()))?;
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, text) in [("gate.json", text), ("accounts.json", secrets)] {
-            let mut header = tar::Header::new_gnu();
-            header.set_mode(0o400);
-            header.set_size(text.len() as u64);
-            header.set_uid(NOBODY);
-            header.set_gid(NOBODY);
-            header.set_mtime(0);
-            archive.append_data(&mut header, name, text.as_slice()).map_err(|cause| failed(cause.to_string()))?;
-        }
-        let archive = archive.into_inner().map_err(|cause| failed(cause.to_string()))?;
+        let archive = gate_files::archive(gated).map_err(failed)?;
         let options = UploadToContainerOptions { path: FOLDER.to_owned(), ..UploadToContainerOptions::default() };
         let sent = self.docker.upload_to_container(holder, Some(options), bollard::body_full(archive.into())).await;
         sent.map_err(|cause| explain("cannot write the gate's configuration", &cause))

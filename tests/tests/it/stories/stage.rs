@@ -376,6 +376,7 @@ impl Story {
                 .map(|role| (*role, self.login_of(*role).parse::<Login>().expect("a login")))
                 .collect(),
             protected_paths: Vec::new(),
+            registries: BTreeMap::new(),
             link_hosts: Vec::new(),
             prompt_extra: String::new(),
             prices: PriceTable::default(),

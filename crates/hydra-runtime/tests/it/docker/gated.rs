@@ -45,6 +45,7 @@ fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
         allow: ["api.example.org".parse().unwrap()].into(),
         model: None,
         api: None,
+        inspect: BTreeMap::new(),
         resolvers: BTreeSet::new(),
         limits: GateLimits::default(),
     };
@@ -124,7 +125,7 @@ async fn row_37_no_credential_of_the_gates_is_within_the_jobs_reach() {
     closed_network(&network);
     let Network::Gated(gate) = &mut spec.network else { unreachable!() };
     gate.config.limits.connect_millis = 500;
-    gate.withheld.0.insert("main".parse().unwrap(), SECRET.into());
+    gate.withheld.accounts.insert("main".parse().unwrap(), SECRET.into());
     gate.config.api = Some(ModelRoute {
         port: 8088,
         upstream: Upstream { endpoint: "11.0.0.7:8443".parse().unwrap(), tls: false, private: true, authority: None },

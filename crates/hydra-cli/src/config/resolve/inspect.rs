@@ -1,0 +1,94 @@
+//! `egress.inspect`: hosts whose requests are looked into.
+
+use super::Pass;
+use crate::config::runtime::{EgressMode, Inspect};
+use hydra_core::egress::{EgressPolicy, HostName, InspectError, InspectRule};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    str::FromStr,
+};
+
+/// Bytes of an authority's file, at most.
+const MOST: u64 = 256 * 1024;
+
+/// Every rule that is as it must be; what is wrong with the others is reported.
+pub(super) fn rules(pass: &mut Pass<'_>, policy: &EgressPolicy, root: &Path) -> BTreeMap<HostName, InspectRule> {
+    let egress = &pass.values.egress;
+    if !egress.inspect.is_empty() && egress.mode == EgressMode::InContainer {
+        let help = "set egress.mode = \"isolated\", or leave the hosts out".to_owned();
+        pass.report(
+            "egress.inspect",
+            "only a gate can look into requests, and mode `in-container` has none",
+            Some(help),
+        );
+    }
+    let mut rules = BTreeMap::new();
+    for (text, entry) in &egress.inspect {
+        let key = format!("egress.inspect.{text:?}");
+        let host = match text.parse::<HostName>() {
+            Ok(host) => host,
+            Err(error) => {
+                pass.report(&key, error, Some("name one host; `*` cannot be looked into".to_owned()));
+                continue;
+            }
+        };
+        let lists = policy.base.iter().chain(policy.extra.values().flatten()).chain(&policy.floor);
+        if !lists.into_iter().any(|pattern| pattern.matches(&host)) {
+            let help = format!("add \"{host}\" to egress.base, egress.extra or egress.floor, or leave it out");
+            pass.report(&key, "no list lets anything reach this host, so there is nothing to look into", Some(help));
+        }
+        if let Some(rule) = rule(pass, &key, entry, root) {
+            rules.insert(host, rule);
+        }
+    }
+    rules
+}
+
+fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<InspectRule> {
+    let methods = parsed(pass, &format!("{key}.methods"), &entry.methods);
+    let paths = parsed(pass, &format!("{key}.paths"), &entry.paths);
+    if entry.methods.is_empty() {
+        let help = "leave `methods` out for GET and HEAD, or leave the host out of the lists".to_owned();
+        pass.report(&format!("{key}.methods"), "without a method nothing can be asked", Some(help));
+    }
+    let authority = match &entry.authority_file {
+        None => None,
+        Some(file) => match authority(&root.join(file)) {
+            Ok(pem) => Some(pem),
+            Err(why) => {
+                pass.report(&format!("{key}.authority_file"), why, None);
+                return None;
+            }
+        },
+    };
+    Some(InspectRule { methods, paths, credential: entry.credential.clone(), authority })
+}
+
+fn parsed<T: FromStr<Err = InspectError> + Ord>(pass: &mut Pass<'_>, key: &str, texts: &[String]) -> BTreeSet<T> {
+    let mut all = BTreeSet::new();
+    for text in texts {
+        match text.parse() {
+            Ok(value) => _ = all.insert(value),
+            Err(error) => pass.report(key, error, None),
+        }
+    }
+    all
+}
+
+/// A file of certificates, and of nothing else.
+fn authority(path: &Path) -> Result<String, String> {
+    let wrong = |why: &str| format!("{}: {why}", path.display());
+    let length = std::fs::metadata(path).map_err(|error| wrong(&error.to_string()))?.len();
+    if length > MOST {
+        return Err(wrong("it is larger than 256 KiB"));
+    }
+    let pem = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+    if pem.contains("PRIVATE KEY") {
+        return Err(wrong("it holds a private key; only certificates belong into it"));
+    }
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(wrong("it holds no certificate in PEM"));
+    }
+    Ok(pem)
+}

@@ -1,0 +1,71 @@
+//! `egress.inspect` and the registries' credentials that it names.
+
+use super::{Writes, refusal};
+use crate::harness::Sandbox;
+use insta::assert_snapshot;
+
+/// What `hydra config check` says of a hydra.toml with these lines, in short: place and cause.
+fn says(lines: &str, credentials: &str) -> String {
+    let sandbox = Sandbox::new();
+    sandbox.write("hydra.toml", lines);
+    if !credentials.is_empty() {
+        sandbox.secret("secrets/credentials.json", credentials);
+    }
+    let said = refusal(&sandbox, Writes::Nothing, &["config", "check"]);
+    let said = said.replace(&*sandbox.work("").to_string_lossy(), "");
+    let kept = said.lines().filter(|line| line.starts_with("error") || line.trim_start().starts_with("help"));
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_rule_that_cannot_be_is_named_with_its_line() {
+    assert_snapshot!(says(
+        r#"
+[egress.inspect."registry.npmjs.org"]
+paths = ["/@scope/", "b", "/a/../b"]
+[egress.inspect."pypi.org"]
+methods = ["get", "CONNECT"]
+[egress.inspect."*.example.com"]
+[egress.inspect."127.0.0.1"]
+[egress.inspect."npm.example.com"]
+credential = "npm"
+[egress.inspect."static.crates.io"]
+methods = []
+authority_file = "nope.pem"
+"#,
+        ""
+    ), @r##"
+error: [work]/hydra.toml:6: `egress.inspect."*.example.com"`: "*.example.com" is not a host name: a star belongs to a pattern
+  help: name one host; `*` cannot be looked into
+error: [work]/hydra.toml:7: `egress.inspect."127.0.0.1"`: "127.0.0.1" is not a host name: it is an address: only names can be allowed
+  help: name one host; `*` cannot be looked into
+error: [work]/hydra.toml:8: `egress.inspect."npm.example.com"`: no list lets anything reach this host, so there is nothing to look into
+  help: add "npm.example.com" to egress.base, egress.extra or egress.floor, or leave it out
+error: [work]/hydra.toml:5: `egress.inspect."pypi.org".methods`: "get" is not a method of HTTP: methods are capital letters, 20 at most
+error: [work]/hydra.toml:5: `egress.inspect."pypi.org".methods`: "CONNECT" is not a method of HTTP: it is never let through
+error: [work]/hydra.toml:3: `egress.inspect."registry.npmjs.org".paths`: "b" is not the beginning of a path: it begins with a slash
+error: [work]/hydra.toml:3: `egress.inspect."registry.npmjs.org".paths`: "/a/../b" is not the beginning of a path: no path that may be asked for begins like this
+error: [work]/hydra.toml:11: `egress.inspect."static.crates.io".methods`: without a method nothing can be asked
+  help: leave `methods` out for GET and HEAD, or leave the host out of the lists
+error: [work]/hydra.toml:12: `egress.inspect."static.crates.io".authority_file`: [work]/nope.pem: No such file or directory (os error 2)
+"##);
+}
+
+#[test]
+fn no_other_mode_looks_into_requests() {
+    assert_snapshot!(says("[egress]\nmode = \"in-container\"\n[egress.inspect.\"pypi.org\"]\n", ""), @r##"
+error: [work]/hydra.toml:3: `egress.inspect`: only a gate can look into requests, and mode `in-container` has none
+  help: set egress.mode = "isolated", or leave the hosts out
+"##);
+}
+
+#[test]
+fn a_registrys_credential_is_named_when_it_is_missing_and_never_shown() {
+    let rule = "[egress.inspect.\"pypi.org\"]\ncredential = \"npm\"\n";
+    assert_snapshot!(says(rule, r#"{"registries":{"npm":{"user":"a:b","token":"s3cretvalue"},"x":7,"bad name":{}}}"#), @r##"
+error: [work]/secrets/credentials.json: a name in registries cannot be one
+  help: give it a short name of letters, digits, '-', '_' and '.'; the token stands in `token`
+error: [work]/secrets/credentials.json: registries.npm.user must be a text in quotes, without ':' and white space
+error: [work]/secrets/credentials.json: registries.x must be an object with token, and user where it needs one
+"##);
+}

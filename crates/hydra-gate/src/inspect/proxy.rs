@@ -1,0 +1,151 @@
+//! What becomes of each request of one inspected connection.
+
+use super::{
+    Host,
+    body::{Given, Sent},
+    judge::{judge, passed},
+};
+use crate::{
+    events::{Refused, Usage},
+    gate::Gate,
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body_util::{Either, Full};
+use hydra_core::egress::DenyReason;
+use hyper::body::Incoming;
+use std::{
+    error::Error,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+type Answer = Response<Either<Full<Bytes>, Given>>;
+
+/// One connection of an agent's to an inspected host.
+pub(crate) struct Passage {
+    gate: Arc<Gate>,
+    host: Arc<Host>,
+    dialled: SocketAddr,
+    usage: Arc<Usage>,
+    /// More was sent than may be.
+    over: Arc<AtomicBool>,
+}
+
+impl Passage {
+    pub(super) fn new(gate: &Arc<Gate>, host: &Arc<Host>, dialled: SocketAddr) -> Self {
+        let usage = gate.events.usage(&gate.line(&host.name));
+        usage.connections.fetch_add(1, Ordering::Relaxed);
+        Self { gate: Arc::clone(gate), host: Arc::clone(host), dialled, usage, over: Arc::default() }
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&self) {
+        if self.over.swap(false, Ordering::Relaxed) {
+            self.refuse(DenyReason::LimitBytes, self.host.name.as_str());
+        }
+    }
+
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (mut head, body) = request.into_parts();
+        if let Err((reason, what)) = judge(&self.host, &head) {
+            self.refuse(reason, &what);
+            let status = if reason == DenyReason::InspectHostMismatch {
+                StatusCode::MISDIRECTED_REQUEST
+            } else {
+                StatusCode::FORBIDDEN
+            };
+            return refusal(status, reason, &what);
+        }
+        if self.usage.up.load(Ordering::Relaxed) >= self.gate.limits.bytes_up {
+            self.refuse(DenyReason::LimitBytes, self.host.name.as_str());
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, DenyReason::LimitBytes, self.host.name.as_str());
+        }
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let Ok(uri) = format!("https://{}{path}", self.host.name).parse() else {
+            return refusal(StatusCode::BAD_REQUEST, DenyReason::InspectMethod, path);
+        };
+        head.uri = uri;
+        head.version = Version::HTTP_11;
+        head.headers = passed(&head.headers);
+        if let Some(credential) = &self.host.credential {
+            // What the agent holds of its own is not this host's affair.
+            head.headers.remove(header::COOKIE);
+            head.headers.insert(header::AUTHORIZATION, credential.clone());
+        }
+        head.extensions.clear();
+        let sent = Sent {
+            body,
+            usage: Arc::clone(&self.usage),
+            most: self.gate.limits.bytes_up,
+            over: Arc::clone(&self.over),
+        };
+        match self.host.client.request(Request::from_parts(head, sent)).await {
+            Ok(answer) if answer.status() != StatusCode::SWITCHING_PROTOCOLS => {
+                let (head, body) = answer.into_parts();
+                let mut given = Response::new(Either::Right(Given { body, usage: Arc::clone(&self.usage) }));
+                *given.status_mut() = head.status;
+                *given.headers_mut() = passed(&head.headers);
+                given
+            }
+            Ok(_) => failure("the host speaks another protocol than it was asked in"),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// The host was not asked, or not to its end.
+    fn failed(&self, error: &(dyn Error + 'static)) -> Answer {
+        let name = self.host.name.as_str();
+        if self.over.swap(false, Ordering::Relaxed) {
+            self.refuse(DenyReason::LimitBytes, name);
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, DenyReason::LimitBytes, name);
+        }
+        match denied(error) {
+            Some(reason) => {
+                self.refuse(reason, name);
+                refusal(StatusCode::FORBIDDEN, reason, name)
+            }
+            None => failure("the host cannot be reached, or broke off"),
+        }
+    }
+
+    fn refuse(&self, reason: DenyReason, what: &str) {
+        let refused = Refused::at(self.dialled).host(what).sni(self.host.name.as_str());
+        self.gate.events.denied(reason, refused);
+    }
+}
+
+/// The dialler's own no, where that is what stood behind a failure.
+fn denied(error: &(dyn Error + 'static)) -> Option<DenyReason> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if let Some(io) = io.filter(|io| io.kind() == io::ErrorKind::PermissionDenied) {
+            return io.get_ref()?.to_string().parse().ok();
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn refusal(status: StatusCode, reason: DenyReason, what: &str) -> Answer {
+    let message = "the egress fence of this job refused it; `hydra egress denials` says what would open it";
+    let body =
+        serde_json::json!({ "error": { "type": "egress_denied", "reason": reason, "host": what, "message": message } });
+    told(status, &body)
+}
+
+fn failure(message: &str) -> Answer {
+    told(StatusCode::BAD_GATEWAY, &serde_json::json!({ "error": { "type": "bad_gateway", "message": message } }))
+}
+
+fn told(status: StatusCode, body: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(body.to_string()))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
