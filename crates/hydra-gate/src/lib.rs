@@ -10,6 +10,8 @@ mod descriptors;
 mod dial;
 mod dns;
 mod events;
+#[cfg(test)]
+mod fuzz;
 mod gate;
 mod holder;
 mod inspect;

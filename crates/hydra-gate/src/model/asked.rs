@@ -1,6 +1,6 @@
 //! What a request's body asks for, read without keeping any of it: the model, and whether the provider is asked to reach out for the agent.
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::{cell::RefCell, fmt};
 
 /// Keys of a request by which the provider calls hosts of the agent's choice, or keeps what is asked running.
@@ -126,7 +126,8 @@ impl<'de> Deserialize<'de> for Kind {
                 Ok(Kind(String::new()))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Kind, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
+                // Read as what it is: what is passed over is not looked at, and may be no text at all.
+                while items.next_element::<Kind>()?.is_some() {}
                 Ok(Kind(String::new()))
             }
             fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Kind, A::Error> {
@@ -189,6 +190,14 @@ mod tests {
         ] {
             assert!(of(text).is_err(), "{text}");
         }
+    }
+
+    /// Found by fuzzing: a list in the place of a type was passed over unread.
+    #[test]
+    fn what_is_no_text_is_refused_wherever_it_stands() {
+        let bytes = b"{\"model\":\"m\",\"tools\":[{\"type\":[\"\xff\"]}]}";
+        assert!(asked(bytes, true).is_err());
+        assert!(of(r#"{"model":"m","tools":[{"type":["\ud800"]}]}"#).is_err());
     }
 
     #[test]

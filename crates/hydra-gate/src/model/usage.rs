@@ -102,7 +102,8 @@ fn read(usage: &Value) -> Option<Tokens> {
     let inside = |outer: &str, name: &str| usage.get(outer).and_then(|outer| outer[name].as_u64());
     if let Some(prompt) = number("promptTokenCount") {
         let cached = number("cachedContentTokenCount").unwrap_or(0);
-        let output = number("candidatesTokenCount").unwrap_or(0) + number("thoughtsTokenCount").unwrap_or(0);
+        let (written, thought) = (number("candidatesTokenCount"), number("thoughtsTokenCount"));
+        let output = written.unwrap_or(0).saturating_add(thought.unwrap_or(0));
         return Some(Tokens { input: prompt.saturating_sub(cached), output, cache_read: cached, cache_write: 0 });
     }
     if let Some(prompt) = number("prompt_tokens") {
@@ -157,6 +158,11 @@ mod tests {
             (
                 r#"[{"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1}},{"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":5,"thoughtsTokenCount":2}}]"#.to_owned(),
                 tokens(9, 7, 0, 0),
+            ),
+            // Found by fuzzing: a sum that no number holds.
+            (
+                format!(r#"{{"usageMetadata":{{"promptTokenCount":1,"candidatesTokenCount":2,"thoughtsTokenCount":{}}}}}"#, u64::MAX),
+                tokens(1, u64::MAX, 0, 0),
             ),
             ("{}".to_owned(), Tokens::default()),
         ];

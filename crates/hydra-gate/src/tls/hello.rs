@@ -2,6 +2,8 @@
 
 use rustls::server::Acceptor;
 
+/// The extension that holds the name.
+const SERVER_NAME: u16 = 0;
 /// The extension that holds an encrypted ClientHello.
 const ECH: u16 = 0xfe0d;
 /// The record type of a handshake.
@@ -50,7 +52,7 @@ impl HelloReader {
             match self.acceptor.accept() {
                 Ok(Some(accepted)) => {
                     let name = accepted.client_hello().server_name().map(str::to_owned);
-                    return Hello::Client { name, encrypted: hides(&self.bytes) };
+                    return look(&handshake(&self.bytes), name);
                 }
                 Ok(None) if fresh.is_empty() => return Hello::More,
                 Ok(None) if fresh.len() == before => return Hello::NotTls,
@@ -61,10 +63,21 @@ impl HelloReader {
     }
 }
 
-/// Whether the hello in these records holds the extension. What cannot be walked counts as holding it.
-fn hides(records: &[u8]) -> bool {
-    let message = handshake(records);
-    extensions(&message).is_none_or(|found| found.contains(&ECH))
+/// Looks at what the acceptor leaves out. What cannot be walked counts as hiding a name.
+fn look(message: &[u8], name: Option<String>) -> Hello {
+    let Some(found) = extensions(message) else { return Hello::Client { name, encrypted: true } };
+    // A list with more in it than one name is read in two ways by two servers.
+    if found.iter().any(|(kind, body)| *kind == SERVER_NAME && !is_one_name(body)) {
+        return Hello::NotTls;
+    }
+    Hello::Client { name, encrypted: found.iter().any(|(kind, _)| *kind == ECH) }
+}
+
+/// Whether a list of names is one host name and nothing else.
+fn is_one_name(list: &[u8]) -> bool {
+    let [a, b, 0, c, d, name @ ..] = list else { return false };
+    usize::from(u16::from_be_bytes([*a, *b])) == name.len() + 3
+        && usize::from(u16::from_be_bytes([*c, *d])) == name.len()
 }
 
 /// The handshake message, taken out of its records.
@@ -79,10 +92,12 @@ fn handshake(mut records: &[u8]) -> Vec<u8> {
     message
 }
 
-/// The kinds of its extensions.
-fn extensions(message: &[u8]) -> Option<Vec<u16>> {
-    // Type, length, version, random.
-    let mut rest = message.get(4 + 2 + 32..)?;
+/// Its extensions, by kind.
+fn extensions(message: &[u8]) -> Option<Vec<(u16, &[u8])>> {
+    let [_, a, b, c, body @ ..] = message else { return None };
+    let length = u32::from_be_bytes([0, *a, *b, *c]);
+    // Version, random.
+    let mut rest = body.get(2 + 32..usize::try_from(length).ok()?)?;
     let mut skip = |bytes: usize| -> Option<()> {
         let (length, after) = rest.split_at_checked(bytes)?;
         let length = length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
@@ -100,8 +115,9 @@ fn extensions(message: &[u8]) -> Option<Vec<u16>> {
     let (length, after) = rest.split_at_checked(2)?;
     let mut list = after.get(..usize::from(u16::from_be_bytes(length.try_into().ok()?)))?;
     while let [a, b, c, d, after @ ..] = list {
-        found.push(u16::from_be_bytes([*a, *b]));
-        list = after.get(usize::from(u16::from_be_bytes([*c, *d]))..)?;
+        let (body, after) = after.split_at_checked(usize::from(u16::from_be_bytes([*c, *d])))?;
+        found.push((u16::from_be_bytes([*a, *b]), body));
+        list = after;
     }
     list.is_empty().then_some(found)
 }
@@ -179,6 +195,21 @@ mod tests {
         // The outer one: a cipher, a key's number, no key of its own, one byte of payload.
         assert_eq!(read(&with(ECH, &[0, 0, 1, 0, 1, 7, 0, 0, 0, 1, 9])), hidden);
         assert_eq!(read(&with(ECH, b"")), Hello::NotTls);
+    }
+
+    /// Found by fuzzing: the acceptor reads the first name, and takes whatever follows it for a kind of name that it does not know.
+    #[test]
+    fn a_list_with_more_than_one_name_is_refused() {
+        let whole = hello("api.example.org");
+        let at = whole.windows(15).position(|part| part == b"api.example.org").unwrap();
+        assert_eq!(whole[at - 5..at], [0, 18, 0, 0, 15]);
+        let mut shorter = whole.clone();
+        shorter[at - 1] = 7;
+        assert_eq!(read(&shorter), Hello::NotTls);
+        // The same bytes as one name of another kind.
+        let mut other = whole;
+        other[at - 3] = 1;
+        assert_eq!(read(&other), Hello::NotTls);
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! Requests: what is let through names one model and asks the provider for nothing but an answer, however it is written.
+
+use crate::model::{
+    asked::asked,
+    budget::{WARNING, warned},
+    route::{plain_query, route},
+};
+use hydra_fuzz::fuzz;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+
+/// JSON with every key as it is written, also one that stands twice.
+#[derive(Debug)]
+enum Tree {
+    Object(Vec<(String, Tree)>),
+    List(Vec<Tree>),
+    Text(String),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Tree;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+                let mut all = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    all.push(pair);
+                }
+                Ok(Tree::Object(all))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = list.next_element()? {
+                    all.push(one);
+                }
+                Ok(Tree::List(all))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+                Ok(Tree::Text(text.to_owned()))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+            fn visit_unit<E>(self) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+        }
+        from.deserialize_any(Any)
+    }
+}
+
+impl Tree {
+    /// Whether some object has this key with such a text, below a key of that name: its own, or that of the list that it is in.
+    fn has(&self, below: &str, own: &str, key: &str, is: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Object(all) => all.iter().any(|(name, value)| {
+                let here = own == below && name == key;
+                let hit = matches!(value, Self::Text(text) if is(text));
+                (here && hit) || value.has(below, name, key, is)
+            }),
+            Self::List(all) => all.iter().any(|one| one.has(below, own, key, is)),
+            Self::Text(_) | Self::Other => false,
+        }
+    }
+}
+
+const REQUESTS: [&str; 8] = [
+    r#"{"model":"claude-sonnet-4-6","max_tokens":32000,"stream":true,"system":[{"type":"text","text":"You are.","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[{"name":"Bash","input_schema":{"type":"object","properties":{"type":{"type":"string"}}}}],"metadata":{"user_id":"u"}}"#,
+    r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aa"}},{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"x"}]}]}],"model":"m"}"#,
+    r#"{"model":"m","mcp_servers":[{"type":"url","url":"https://evil.test"}],"messages":[]}"#,
+    r#"{"model":"m","tools":[{"type":"web_fetch_20250910","name":"web_fetch"}],"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://evil.test"}}]}]}"#,
+    r#"{"model":"m","model":"n"}"#,
+    r#"{"\u006dodel":"m","container":null,"background":false}"#,
+    r#"{"model":"gpt-5","input":[{"role":"user","content":[{"type":"input_text","text":"x"},{"type":"input_image","image_url":"https://evil.test/a.png"}]}],"tools":[{"type":"function","name":"f"}]}"#,
+    r#"{"contents":[{"role":"user","parts":[{"text":"x"},{"fileData":{"fileUri":"https://evil.test"}}]}],"tools":[{"googleSearch":{}}],"model":"m"}"#,
+];
+
+#[test]
+fn requests() {
+    let report = fuzz("model-request", &REQUESTS.map(|text| text.as_bytes().to_vec()), |bytes| {
+        let found = match asked(bytes, true) {
+            Ok(found) => found,
+            Err(why) => {
+                assert!(asked(bytes, false).is_err() || why.contains("named once"), "{why}");
+                return why;
+            }
+        };
+        let value: Value = serde_json::from_slice(bytes).expect("what is accepted is JSON");
+        let tree: Tree = serde_json::from_slice(bytes).unwrap();
+        assert_eq!(value["model"].as_str(), Some(found.model.as_str()));
+        let Tree::Object(all) = &tree else { panic!("no object") };
+        assert_eq!(all.iter().filter(|(key, _)| key.eq_ignore_ascii_case("model")).count(), 1);
+        assert_eq!(asked(bytes, false).as_ref(), Ok(&found));
+        if found.reaches_out.is_none() {
+            let key = all.iter().find(|(key, _)| ["mcp_servers", "container", "background"].contains(&key.as_str()));
+            assert!(key.is_none(), "{key:?}");
+            assert!(!tree.has("source", "", "type", &|kind| matches!(kind, "url" | "file")), "a source by address");
+            let out = |kind: &str| ["web_", "code_", "mcp"].iter().any(|begin| kind.starts_with(begin));
+            assert!(!tree.has("tools", "", "type", &out), "a tool that reaches out");
+        }
+        // A warning changes nothing but the end of the last message.
+        let warned = warned(bytes).inspect(|warned| {
+            let again = asked(warned, true).expect("a warned request is a request");
+            assert_eq!(again.model, found.model);
+            assert!(again.reaches_out.is_none() || found.reaches_out.is_some());
+            let (mut new, mut old): (Value, Value) = (serde_json::from_slice(warned).unwrap(), value.clone());
+            let last = |of: &mut Value| of["messages"].as_array_mut().unwrap().last_mut().unwrap()["content"].take();
+            let (Value::Array(mut content), was) = (last(&mut new), last(&mut old)) else { panic!("no blocks") };
+            assert_eq!(content.pop().unwrap()["text"], WARNING);
+            match was {
+                Value::String(text) => assert_eq!(content[0]["text"], text.as_str()),
+                blocks => assert_eq!(Value::Array(content), blocks),
+            }
+            assert_eq!(new, old);
+        });
+        let out =
+            found.reaches_out.as_deref().map_or("stays", |what| what.split(" of the type").next().unwrap_or(what));
+        format!("ok, warned {}, {out}", warned.is_some())
+    });
+    for kind in
+        ["ok, warned true, stays", "ok, warned false, stays", "something that cannot be read", "a model that is not"]
+    {
+        assert!(report.saw(kind), "{kind}: {report:?}");
+    }
+    let mut out = report.answers.keys().filter(|kind| kind.starts_with("ok") && !kind.ends_with("stays"));
+    assert!(out.any(|kind| kind.contains("source")) && report.answers.len() > 12, "{report:?}");
+}
+
+#[test]
+fn paths() {
+    let corpus = [
+        "POST /v1/messages?beta=true",
+        "POST /v1/messages/count_tokens",
+        "GET /v1/models/claude-sonnet-4-6?",
+        "POST /v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse",
+        "POST /v1/responses",
+        "GET /v1/organizations/me?key=a",
+    ];
+    let report = fuzz("model-path", &corpus.map(|text| text.as_bytes().to_vec()), |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let (method, target) = text.split_once(' ').unwrap_or(("", &text));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let Ok(method) = method.parse() else { return "no method".to_owned() };
+        let Some(shape) = route(&method, path).filter(|_| plain_query(query)) else { return "refused".to_owned() };
+        // Nothing that a server could read as another path.
+        assert!(path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._:".contains(&byte)), "{path:?}");
+        assert!(path.starts_with("/v1/") || path.starts_with("/v1beta/models/"), "{path:?}");
+        assert!(!path.contains("//") && !path.split('/').any(|part| matches!(part, "." | "..")), "{path:?}");
+        assert!(query.len() < 12 && !query.contains(['&', '%']), "{query:?}");
+        format!("{shape:?}")
+    });
+    for kind in ["Messages", "CountTokens", "Models", "Gemini", "Responses", "refused", "no method"] {
+        assert!(report.saw(kind), "{kind}: {report:?}");
+    }
+}
