@@ -1,12 +1,14 @@
 //! What a request's body asks for, read without keeping any of it: the model, and whether the provider is asked to reach out for the agent.
 
+use hydra_core::egress::gate::ModelApi;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::{cell::RefCell, fmt};
 
 /// Keys of a request by which the provider calls hosts of the agent's choice, or keeps what is asked running.
-const OUT: [&str; 4] = ["mcp_servers", "container", "background", "connectors"];
-/// Tools that the provider runs itself and that reach hosts of the agent's choice, by the beginning of their type.
-const TOOLS: [&str; 4] = ["web_", "code_", "mcp", "computer"];
+const OUT: [&str; 5] = ["mcp_servers", "container", "background", "connectors", "web_search_options"];
+/// Tools that the provider runs itself and that reach hosts of the agent's choice, or files of the account's owner, by the beginning of
+/// their type.
+const TOOLS: [&str; 6] = ["web_", "code_", "mcp", "computer", "file_search", "image_generation"];
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,32 +19,53 @@ pub(crate) struct Asked {
     pub(crate) reaches_out: Option<String>,
 }
 
-/// Reads a body. A model that is named twice, or in other letters, is read in two ways by two programs: it is refused.
-pub(crate) fn asked(body: &[u8], names_model: bool) -> Result<Asked, String> {
+/// Reads a body. A model that is named twice, or in other letters, is read in two ways by two programs: it is refused. Gemini's stands in
+/// the path.
+pub(crate) fn asked(body: &[u8], api: ModelApi) -> Result<Asked, String> {
     let found = RefCell::new(Asked::default());
     let models = RefCell::new(0_u32);
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let walk = Walk { found: &found, models: &models, depth: 0, key: String::new() };
+    let walk = Walk { api, found: &found, models: &models, depth: 0, within: "", key: "" };
     let read = walk.deserialize(&mut reader).and_then(|()| reader.end());
     read.map_err(|error| format!("something that cannot be read ({error})"))?;
-    if names_model && models.into_inner() != 1 {
+    if api != ModelApi::Gemini && models.into_inner() != 1 {
         return Err("a model that is not named once".to_owned());
     }
     Ok(found.into_inner())
 }
 
 /// One value, and where it stands.
+#[derive(Clone, Copy)]
 struct Walk<'w> {
+    api: ModelApi,
     found: &'w RefCell<Asked>,
     models: &'w RefCell<u32>,
     depth: u32,
+    /// The key that its object has in its own turn.
+    within: &'w str,
     /// The key that it has in its object; of an array's items, the array's.
-    key: String,
+    key: &'w str,
 }
 
 impl Walk<'_> {
     fn out(&self, what: String) {
         self.found.borrow_mut().reaches_out.get_or_insert(what);
+    }
+    /// Whether a text that stands here is an address that the provider would call.
+    fn is_called(&self) -> bool {
+        match self.api {
+            // Its sources say by their type whether they are one.
+            ModelApi::Messages => false,
+            ModelApi::Responses => matches!(self.key, "image_url" | "file_url"),
+            ModelApi::ChatCompletions => matches!((self.within, self.key), (_, "image_url") | ("image_url", "url")),
+            ModelApi::Gemini => {
+                matches!((self.within, self.key), ("fileData" | "file_data", "fileUri" | "file_uri"))
+            }
+        }
+    }
+    /// Whether an object that stands here is one of Gemini's tools: each is named by its key.
+    fn is_geminis_tool(&self) -> bool {
+        self.api == ModelApi::Gemini && matches!(self.depth, 1 | 2) && self.within.is_empty() && self.key == "tools"
     }
 }
 
@@ -69,7 +92,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
             if self.depth == 0 && OUT.contains(&&*key) {
                 self.out(format!("`{key}`"));
             }
-            if self.depth > 0 && key == "type" && matches!(self.key.as_str(), "source" | "tools" | "image_url") {
+            if self.is_geminis_tool() && !matches!(&*key, "functionDeclarations" | "function_declarations") {
+                self.out(format!("the tool `{key}`"));
+            }
+            if self.depth > 0 && key == "type" && matches!(self.key, "source" | "tools") {
                 // Its type alone says what it is; some are no texts.
                 let Kind(kind) = map.next_value()?;
                 let remote = self.key == "source" && matches!(kind.as_str(), "url" | "file");
@@ -80,13 +106,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 continue;
             }
             // Below the messages and the tools only, so that an answer of a tool may hold what it likes as text.
-            let next = Walk { depth: self.depth + 1, key: key.into_owned(), ..self };
-            map.next_value_seed(next)?;
+            map.next_value_seed(Walk { depth: self.depth + 1, within: self.key, key: &key, ..self })?;
         }
         Ok(())
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Walk { depth: self.depth + 1, key: self.key.clone(), ..self })?.is_some() {}
+        while items.next_element_seed(Walk { depth: self.depth + 1, ..self })?.is_some() {}
         Ok(())
     }
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
@@ -101,7 +126,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_f64<E>(self, _: f64) -> Result<(), E> {
         Ok(())
     }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.is_called() && !text.starts_with("data:") {
+            self.out(format!("`{}` with an address", self.key));
+        }
         Ok(())
     }
     fn visit_unit<E>(self) -> Result<(), E> {
@@ -144,7 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str) -> Result<Asked, String> {
-        asked(text.as_bytes(), true)
+        asked(text.as_bytes(), ModelApi::Messages)
     }
 
     #[test]
@@ -177,6 +205,69 @@ mod tests {
     }
 
     #[test]
+    fn each_api_has_its_own_way_of_calling_an_address() {
+        let address = "https://evil.test/?d=1";
+        for (api, part, what) in [
+            (
+                ModelApi::ChatCompletions,
+                format!(r#""messages":[{{"content":[{{"type":"image_url","image_url":{{"url":"{address}"}}}}]}}]"#),
+                "`url` with an address",
+            ),
+            (ModelApi::ChatCompletions, r#""web_search_options":{}"#.to_owned(), "`web_search_options`"),
+            (
+                ModelApi::Responses,
+                format!(r#""input":[{{"content":[{{"type":"input_image","image_url":"{address}"}}]}}]"#),
+                "`image_url` with an address",
+            ),
+            (
+                ModelApi::Responses,
+                format!(r#""input":[{{"content":[{{"type":"input_file","file_url":"{address}"}}]}}]"#),
+                "`file_url` with an address",
+            ),
+            (ModelApi::Responses, r#""tools":[{"type":"file_search"}]"#.to_owned(), "tools of the type `file_search`"),
+            (
+                ModelApi::Gemini,
+                format!(r#""contents":[{{"parts":[{{"fileData":{{"fileUri":"{address}"}}}}]}}]"#),
+                "`fileUri` with an address",
+            ),
+            (
+                ModelApi::Gemini,
+                r#""tools":[{"functionDeclarations":[]},{"urlContext":{}}]"#.to_owned(),
+                "the tool `urlContext`",
+            ),
+            (ModelApi::Gemini, r#""tools":{"google_search":{}}"#.to_owned(), "the tool `google_search`"),
+        ] {
+            let found = asked(format!(r#"{{"model":"m",{part}}}"#).as_bytes(), api).unwrap();
+            assert_eq!(found.reaches_out.as_deref(), Some(what), "{part}");
+        }
+    }
+
+    #[test]
+    fn what_an_agent_needs_stays() {
+        for (api, part) in [
+            (
+                ModelApi::Messages,
+                r#""messages":[{"content":[{"type":"tool_use","input":{"image_url":"https://a.test"}}]}]"#,
+            ),
+            (
+                ModelApi::ChatCompletions,
+                r#""messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AA"}}]}]"#,
+            ),
+            (
+                ModelApi::Responses,
+                r#""input":[{"image_url":"data:image/png;base64,AA"}],"tools":[{"type":"function","parameters":{"properties":{"image_url":{"type":"string"}},"required":["image_url"]}}]"#,
+            ),
+            (
+                ModelApi::Gemini,
+                r#""tools":[{"functionDeclarations":[{"parameters":{"properties":{"tools":{"type":"ARRAY"},"fileUri":{"type":"STRING"}}}}]}],"contents":[{"parts":[{"functionCall":{"args":{"fileUri":"https://a.test"}}}]}]"#,
+            ),
+        ] {
+            let found = asked(format!(r#"{{"model":"m",{part}}}"#).as_bytes(), api).unwrap();
+            assert_eq!(found.reaches_out, None, "{part}");
+        }
+    }
+
+    #[test]
     fn a_model_that_is_read_in_two_ways_is_refused() {
         for text in [
             r#"{"model":"a","model":"b"}"#,
@@ -196,7 +287,7 @@ mod tests {
     #[test]
     fn what_is_no_text_is_refused_wherever_it_stands() {
         let bytes = b"{\"model\":\"m\",\"tools\":[{\"type\":[\"\xff\"]}]}";
-        assert!(asked(bytes, true).is_err());
+        assert!(asked(bytes, ModelApi::Messages).is_err());
         assert!(of(r#"{"model":"m","tools":[{"type":["\ud800"]}]}"#).is_err());
     }
 
@@ -209,7 +300,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            _ = asked(&bytes, true);
+            _ = asked(&bytes, ModelApi::Messages);
         }
     }
 }

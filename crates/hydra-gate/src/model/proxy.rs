@@ -138,9 +138,11 @@ impl Model {
             Shape::Models => return Ok(()),
             Shape::Gemini => {
                 let model = path.rsplit('/').next().and_then(|last| last.split(':').next()).unwrap_or_default();
-                Asked { model: model.to_owned(), ..asked(body, false)? }
+                Asked { model: model.to_owned(), ..asked(body, shape.api())? }
             }
-            Shape::Messages | Shape::CountTokens | Shape::Responses | Shape::ChatCompletions => asked(body, true)?,
+            Shape::Messages | Shape::CountTokens | Shape::Responses | Shape::ChatCompletions => {
+                asked(body, shape.api())?
+            }
         };
         match asked.reaches_out {
             Some(what) => Err(what),

@@ -5,6 +5,7 @@ use crate::model::{
     budget::{WARNING, warned},
     route::{plain_query, route},
 };
+use hydra_core::egress::gate::ModelApi;
 use hydra_fuzz::fuzz;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -65,11 +66,11 @@ impl<'de> Deserialize<'de> for Tree {
 }
 
 impl Tree {
-    /// Whether some object has this key with such a text, below a key of that name: its own, or that of the list that it is in.
+    /// Whether some object has this key with such a text, below a key of that name (`*`: of any): its own, or that of the list that it is in.
     fn has(&self, below: &str, own: &str, key: &str, is: &dyn Fn(&str) -> bool) -> bool {
         match self {
             Self::Object(all) => all.iter().any(|(name, value)| {
-                let here = own == below && name == key;
+                let here = (own == below || below == "*") && name == key;
                 let hit = matches!(value, Self::Text(text) if is(text));
                 (here && hit) || value.has(below, name, key, is)
             }),
@@ -79,7 +80,7 @@ impl Tree {
     }
 }
 
-const REQUESTS: [&str; 8] = [
+const REQUESTS: [&str; 9] = [
     r#"{"model":"claude-sonnet-4-6","max_tokens":32000,"stream":true,"system":[{"type":"text","text":"You are.","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[{"name":"Bash","input_schema":{"type":"object","properties":{"type":{"type":"string"}}}}],"metadata":{"user_id":"u"}}"#,
     r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aa"}},{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"x"}]}]}],"model":"m"}"#,
     r#"{"model":"m","mcp_servers":[{"type":"url","url":"https://evil.test"}],"messages":[]}"#,
@@ -87,35 +88,50 @@ const REQUESTS: [&str; 8] = [
     r#"{"model":"m","model":"n"}"#,
     r#"{"\u006dodel":"m","container":null,"background":false}"#,
     r#"{"model":"gpt-5","input":[{"role":"user","content":[{"type":"input_text","text":"x"},{"type":"input_image","image_url":"https://evil.test/a.png"}]}],"tools":[{"type":"function","name":"f"}]}"#,
+    r#"{"model":"gpt-5","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://evil.test/a.png"}}]}],"web_search_options":{}}"#,
     r#"{"contents":[{"role":"user","parts":[{"text":"x"},{"fileData":{"fileUri":"https://evil.test"}}]}],"tools":[{"googleSearch":{}}],"model":"m"}"#,
 ];
+
+/// That nothing of it makes the provider reach out, by a reading of its own.
+fn stays(tree: &Tree, all: &[(String, Tree)], api: ModelApi) {
+    let key = all.iter().find(|(key, _)| ["mcp_servers", "container", "background"].contains(&key.as_str()));
+    assert!(key.is_none(), "{key:?}");
+    assert!(!tree.has("source", "", "type", &|kind| matches!(kind, "url" | "file")), "a source by address");
+    let out = |kind: &str| ["web_", "code_", "mcp", "file_search"].iter().any(|begin| kind.starts_with(begin));
+    assert!(!tree.has("tools", "", "type", &out), "a tool that reaches out");
+    let address = |text: &str| text.starts_with("https://");
+    let called = match api {
+        ModelApi::Messages => false,
+        ModelApi::Responses => ["image_url", "file_url"].iter().any(|key| tree.has("*", "", key, &address)),
+        ModelApi::ChatCompletions => tree.has("image_url", "", "url", &address),
+        ModelApi::Gemini => tree.has("fileData", "", "fileUri", &address),
+    };
+    assert!(!called, "an address");
+}
 
 #[test]
 fn requests() {
     let report = fuzz("model-request", &REQUESTS.map(|text| text.as_bytes().to_vec()), |bytes| {
-        let found = match asked(bytes, true) {
+        let api = ModelApi::ALL[bytes.len() % 4];
+        let found = match asked(bytes, api) {
             Ok(found) => found,
-            Err(why) => {
-                assert!(asked(bytes, false).is_err() || why.contains("named once"), "{why}");
-                return why;
-            }
+            Err(why) => return why,
         };
         let value: Value = serde_json::from_slice(bytes).expect("what is accepted is JSON");
         let tree: Tree = serde_json::from_slice(bytes).unwrap();
-        assert_eq!(value["model"].as_str(), Some(found.model.as_str()));
-        let Tree::Object(all) = &tree else { panic!("no object") };
-        assert_eq!(all.iter().filter(|(key, _)| key.eq_ignore_ascii_case("model")).count(), 1);
-        assert_eq!(asked(bytes, false).as_ref(), Ok(&found));
+        let Tree::Object(all) = &tree else {
+            assert_eq!(api, ModelApi::Gemini, "no object");
+            return "ok, nothing".to_owned();
+        };
+        let names_one = api != ModelApi::Gemini;
+        assert!(!names_one || value["model"].as_str() == Some(found.model.as_str()));
+        assert!(!names_one || all.iter().filter(|(key, _)| key.eq_ignore_ascii_case("model")).count() == 1);
         if found.reaches_out.is_none() {
-            let key = all.iter().find(|(key, _)| ["mcp_servers", "container", "background"].contains(&key.as_str()));
-            assert!(key.is_none(), "{key:?}");
-            assert!(!tree.has("source", "", "type", &|kind| matches!(kind, "url" | "file")), "a source by address");
-            let out = |kind: &str| ["web_", "code_", "mcp"].iter().any(|begin| kind.starts_with(begin));
-            assert!(!tree.has("tools", "", "type", &out), "a tool that reaches out");
+            stays(&tree, all, api);
         }
         // A warning changes nothing but the end of the last message.
         let warned = warned(bytes).inspect(|warned| {
-            let again = asked(warned, true).expect("a warned request is a request");
+            let again = asked(warned, api).expect("a warned request is a request");
             assert_eq!(again.model, found.model);
             assert!(again.reaches_out.is_none() || found.reaches_out.is_some());
             let (mut new, mut old): (Value, Value) = (serde_json::from_slice(warned).unwrap(), value.clone());
@@ -128,8 +144,7 @@ fn requests() {
             }
             assert_eq!(new, old);
         });
-        let out =
-            found.reaches_out.as_deref().map_or("stays", |what| what.split(" of the type").next().unwrap_or(what));
+        let out = found.reaches_out.as_deref().map_or("stays", |what| what.split(['`', ',']).next().unwrap_or(what));
         format!("ok, warned {}, {out}", warned.is_some())
     });
     for kind in
