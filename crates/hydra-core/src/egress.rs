@@ -7,6 +7,7 @@ pub mod host;
 pub mod index;
 pub mod inspect;
 pub mod policy;
+mod told;
 
 pub use address::is_public;
 pub use decide::{Decision, DenyReason, PolicyLine, decide};
@@ -14,3 +15,4 @@ pub use host::{Endpoint, HostError, HostName, HostPattern};
 pub use index::AllowedNames;
 pub use inspect::{HttpMethod, InspectError, InspectRule, PathPrefix};
 pub use policy::{EgressPolicy, PolicyError};
+pub use told::Told;

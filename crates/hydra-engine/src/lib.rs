@@ -6,6 +6,7 @@ pub mod audit_log;
 pub mod breaker;
 pub mod by_hand;
 pub mod config;
+pub mod egress_note;
 mod engine;
 mod execute;
 pub mod frame;

@@ -7,6 +7,7 @@ mod lost;
 mod review;
 
 use crate::{
+    egress_note,
     observe::Unseen,
     order::{self, OrderNote},
     stops::StopNote,
@@ -131,6 +132,7 @@ pub(crate) async fn judged(
         Err(error) => return Err(Unseen::new(what(), error)),
     };
     spent_accounts(shared, &out).await;
+    egress_note::keep(shared, job, &out, at);
     let (note, guessed) = match order {
         Order::Kept(note) => (Some(note), false),
         Order::Guessed(note) => (Some(note), true),

@@ -32,7 +32,7 @@ impl StateDir {
     /// # Errors
     /// When a folder cannot be made.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        for folder in ["pins", "orders", "stops", "logs", "by-hand"] {
+        for folder in ["pins", "orders", "stops", "logs", "egress", "by-hand"] {
             make_private(&root.join(folder))?;
         }
         Ok(Self { root: root.to_owned() })
@@ -66,6 +66,11 @@ impl StateDir {
     #[must_use]
     pub fn log(&self, job: &hydra_core::JobId) -> PathBuf {
         self.root.join("logs").join(format!("{job}.jsonl"))
+    }
+    /// What the gates of an ended job told.
+    #[must_use]
+    pub fn egress(&self, job: &hydra_core::JobId) -> PathBuf {
+        self.root.join("egress").join(format!("{job}.json"))
     }
     /// Holds that this installation keeps.
     #[must_use]
@@ -112,6 +117,26 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreErr
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(path, error)),
     }
+}
+
+/// The files of a folder whose names end so, in order; none where the folder is not there.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(|error| failed(folder, error))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(folder, error))?.path();
+        if path.extension().is_some_and(|its| its == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Writes a JSON file so that a reader sees the old or the new content, never a part; it is on disk when this returns.

@@ -1,64 +1,18 @@
 //! What a gate told, in one line for the report: hosts that were reached with bytes, hosts that were refused with reasons.
 
-use hydra_core::egress::gate::{Denial, GateLine, Reached};
+use hydra_core::egress::{Told, gate::Reached};
 
 /// Hosts of either kind that are named; the rest is counted.
 const NAMED: usize = 20;
 
-/// Everything that the gates of a job have told: one that broke down was followed by another, and each counts from its own beginning.
-pub(super) fn report(lines: &[GateLine]) -> Option<(Vec<Reached>, Vec<Denial>)> {
-    let mut last: Vec<Option<(&[Reached], &[Denial])>> = Vec::new();
-    for line in lines {
-        match line {
-            GateLine::Ready { .. } => last.push(None),
-            GateLine::Report { reached, denied, .. } => {
-                last.pop();
-                last.push(Some((reached, denied)));
-            }
-            GateLine::Denied(_) | GateLine::Aside { .. } => {}
-        }
-    }
-    let told: Vec<_> = last.into_iter().flatten().collect();
-    let (mut reached, mut denied): (Vec<Reached>, Vec<Denial>) = (Vec::new(), Vec::new());
-    for (its_reached, its_denied) in &told {
-        for one in *its_reached {
-            match reached.iter_mut().find(|known| known.host == one.host) {
-                Some(known) => {
-                    known.connections += one.connections;
-                    known.up += one.up;
-                    known.down += one.down;
-                }
-                None => reached.push(one.clone()),
-            }
-        }
-        for one in *its_denied {
-            let same = |known: &&mut Denial| {
-                (known.reason, &known.host, &known.sni, known.dst, known.dport)
-                    == (one.reason, &one.host, &one.sni, one.dst, one.dport)
-            };
-            match denied.iter_mut().find(same) {
-                Some(known) => known.count += one.count,
-                None => denied.push(one.clone()),
-            }
-        }
-    }
-    (!told.is_empty()).then_some((reached, denied))
-}
-
 /// One line.
-pub(super) fn summary((reached, denied): (Vec<Reached>, Vec<Denial>)) -> String {
-    let hosts = reached.iter().map(|host| {
+pub(super) fn summary(told: &Told) -> String {
+    let hosts = told.reached.iter().map(|host| {
         let Reached { host, connections, up, down } = host;
         format!("{host} ({connections} connections, {} up, {} down)", bytes(*up), bytes(*down))
     });
-    let refusals = denied.iter().map(|denial| {
-        let at = denial.dst.map(|dst| match denial.dport {
-            Some(port) => format!("{dst} port {port}"),
-            None => dst.to_string(),
-        });
-        let what = denial.sni.clone().or_else(|| denial.host.clone()).or(at).unwrap_or_else(|| "something".to_owned());
-        format!("{what} ({}, {} times)", denial.reason, denial.count)
-    });
+    let refusals =
+        told.denied.iter().map(|denial| format!("{} ({}, {} times)", denial.about(), denial.reason, denial.count));
     format!("reached: {}; refused: {}", listed(hosts.collect()), listed(refusals.collect()))
 }
 
@@ -83,7 +37,10 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hydra_core::{ContainerType, Timestamp, egress::DenyReason};
+    use hydra_core::{
+        ContainerType, Timestamp,
+        egress::{DenyReason, gate::Denial},
+    };
 
     #[test]
     fn it_says_what_was_reached_and_what_was_not() {
@@ -105,24 +62,10 @@ mod tests {
             bytes: 0,
             hint: String::new(),
         }];
-        let report_of = || GateLine::Report {
-            v: 1,
-            policy: String::new(),
-            reached: reached.clone(),
-            denied: denied.clone(),
-            tokens: Default::default(),
-        };
-        let ready = || GateLine::Ready { v: 1, policy: String::new() };
         assert_eq!(
-            summary(report(&[ready(), report_of(), report_of()]).unwrap()),
+            summary(&Told { reached, denied, ..Told::default() }),
             "reached: pypi.org (3 connections, 2000 B up, 12 MB down); refused: 192.0.2.7 port 80 (packet.tcp, 4 times)"
         );
-        // The second gate of the job counts from its own beginning.
-        assert_eq!(
-            summary(report(&[ready(), report_of(), ready(), report_of()]).unwrap()),
-            "reached: pypi.org (6 connections, 4000 B up, 24 MB down); refused: 192.0.2.7 port 80 (packet.tcp, 8 times)"
-        );
-        assert_eq!(summary((Vec::new(), Vec::new())), "reached: nothing; refused: nothing");
-        assert!(report(&[]).is_none());
+        assert_eq!(summary(&Told::default()), "reached: nothing; refused: nothing");
     }
 }

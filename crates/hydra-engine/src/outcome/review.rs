@@ -3,6 +3,7 @@
 use super::Left;
 use crate::observe::{CHANGES, Unseen};
 use hydra_core::{
+    egress::Told,
     evidence::evidence,
     instructions, loosened,
     openspec::ChangeFolder,
@@ -94,8 +95,8 @@ fn verdict(left: &Left<'_>) -> Result<Verdict, VerdictError> {
 
 /// What the gate says of the job's traffic; without a gate, what the job itself saw refused.
 fn egress(left: &Left<'_>) -> String {
-    let text = match super::egress::report(&left.out.gate) {
-        Some(report) => super::egress::summary(report),
+    let text = match Told::of(&left.out.gate) {
+        Some(told) => super::egress::summary(&told),
         None if left.tally.denied.is_empty() => return "not observed".into(),
         None => {
             let refused = left.tally.denied.iter().take(20).map(|(host, reason)| format!("{host} ({reason})"));

@@ -6,7 +6,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 /// A note that is younger may be of a job that is being started.
 const YOUNG: Duration = Duration::from_secs(3600);
-/// Logs are evidence: they stay for a month.
+/// Logs are evidence, as is what gates told: they stay for a month.
 const LOGS: Duration = Duration::from_secs(30 * 86_400);
 /// A pinned text can be had again from its issue, unless that was edited since.
 const PINS: Duration = Duration::from_secs(90 * 86_400);
@@ -18,9 +18,15 @@ pub(super) fn prune(
     dry_run: bool,
 ) -> (Vec<String>, Vec<UnseenFacts>) {
     let (mut removed, mut failures) = (Vec::new(), Vec::new());
-    for (folder, keep) in
-        [("orders", YOUNG), ("stops", YOUNG), ("by-hand", YOUNG), ("logs", LOGS), ("pins", PINS), ("", YOUNG)]
-    {
+    for (folder, keep) in [
+        ("orders", YOUNG),
+        ("stops", YOUNG),
+        ("by-hand", YOUNG),
+        ("logs", LOGS),
+        ("egress", LOGS),
+        ("pins", PINS),
+        ("", YOUNG),
+    ] {
         let names = match entries(&state.root().join(folder)) {
             Ok(names) => names,
             Err(error) => {
@@ -115,17 +121,20 @@ mod tests {
         put("orders/hydra-young.json", None);
         put("stops/hydra-gone.json", Some(old));
         put("logs/hydra-gone.jsonl", Some(old));
+        put("egress/hydra-gone.json", Some(old));
+        put("egress/hydra-longgone.json", Some(SystemTime::UNIX_EPOCH));
         put("pins/abc.json", Some(old));
         put("holds.tmp-123", Some(old));
         put("holds.json", Some(old));
         put("audit.jsonl", Some(SystemTime::UNIX_EPOCH));
         let there = |id: &JobId| id.as_str() == "hydra-there";
-        let all = ["holds.tmp-123", "orders/hydra-gone.json", "stops/hydra-gone.json"];
+        let all = ["egress/hydra-longgone.json", "holds.tmp-123", "orders/hydra-gone.json", "stops/hydra-gone.json"];
         assert_eq!(prune(&state, &there, true).0, all);
         assert!(dir.path().join("orders/hydra-gone.json").exists(), "a dry run removes nothing");
         let (removed, failures) = prune(&state, &there, false);
         assert_eq!((removed.iter().map(String::as_str).collect::<Vec<_>>(), failures), (all.to_vec(), Vec::new()));
         assert!(!dir.path().join("orders/hydra-gone.json").exists());
+        assert!(dir.path().join("egress/hydra-gone.json").exists(), "it is kept for a month");
         assert!(dir.path().join("audit.jsonl").exists() && dir.path().join("logs/hydra-gone.jsonl").exists());
     }
 }
