@@ -2,4 +2,5 @@
 //! the same arguments give the same text.
 
 pub mod iptables;
+pub mod kubernetes;
 pub mod nft;
