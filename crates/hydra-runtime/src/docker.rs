@@ -21,6 +21,7 @@ mod look;
 mod network;
 mod remains;
 mod start;
+mod told;
 mod transport;
 mod trouble;
 mod version;
@@ -40,6 +41,7 @@ use engine::Engine;
 use futures_util::{future::try_join_all, stream::BoxStream};
 use hydra_core::{
     JobId,
+    egress::gate::GateLine,
     job::{JobSpec, Observed},
     ports::{Collected, LogLine, Runtime, RuntimeError, RuntimeErrorKind, Selector, Started},
 };
@@ -116,6 +118,10 @@ impl Runtime for DockerRuntime {
         let mut collected = engine.collect(job.as_str(), max_bytes).await?;
         collected.gate = engine.told(job.as_str()).await?;
         Ok(collected)
+    }
+
+    async fn told(&self, job: &JobId) -> Result<Vec<GateLine>, RuntimeError> {
+        self.engine().await?.told_so_far(job.as_str()).await
     }
 
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError> {

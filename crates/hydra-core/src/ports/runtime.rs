@@ -94,6 +94,10 @@ pub trait Runtime: Send + Sync {
     async fn follow(&self, job: &JobId) -> Result<BoxStream<'static, Result<LogLine, RuntimeError>>, RuntimeError>;
     /// What it left in `/out`; files over `max_bytes` each are named, not read. Works for ended jobs, as often as asked, until removed.
     async fn collect(&self, job: &JobId, max_bytes: u64) -> Result<Collected, RuntimeError>;
+    /// What its gate has told so far, while the gate serves on or after it has ended. Empty where there is none.
+    async fn told(&self, _job: &JobId) -> Result<Vec<GateLine>, RuntimeError> {
+        Ok(Vec::new())
+    }
     /// Asks it to end (SIGINT), waits up to `grace`, then kills. Ok when it is not running afterwards, also when it never was.
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError>;
     /// Removes it and everything that belongs to it (volumes). Ok when it is not there. A running job is killed first.

@@ -5,7 +5,7 @@ use super::{
     convert::{LABEL_JOB, LOG_OPTIONS},
     engine::Engine,
     gate_files::{self, NOBODY},
-    trouble::{explain, is_missing},
+    trouble::explain,
 };
 use crate::{
     error::{error, hinted},
@@ -19,13 +19,13 @@ use bollard::{
         RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptions, ListContainersOptions, LogsOptions, StartContainerOptions, StopContainerOptions,
-        UploadToContainerOptions, WaitContainerOptions,
+        CreateContainerOptions, ListContainersOptions, LogsOptions, StartContainerOptions, UploadToContainerOptions,
+        WaitContainerOptions,
     },
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use hydra_core::{
-    egress::{HostPattern, gate::GateLine},
+    egress::HostPattern,
     job::Gated,
     ports::{RuntimeError, RuntimeErrorKind},
 };
@@ -42,8 +42,6 @@ const LABEL_ROLE: &str = "hydra.role";
 const MIB: i64 = 1024 * 1024;
 /// How long one that fences a namespace may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a gate may take to say everything.
-const GOODBYE: i32 = 5;
 /// How often the engine starts a gate again that broke down.
 const RESTARTS: i64 = 20;
 /// Where the engine resolves names on a network of its own.
@@ -168,24 +166,8 @@ impl Engine {
         Ok(runs("holder") && runs("way") && runs("gate"))
     }
 
-    /// Ends the gate of a job and returns everything that it told. Empty where there is none.
-    pub(super) async fn told(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
-        let parts = self.parts(job).await?;
-        let Some((gate, _, _)) = parts.into_iter().find(|(_, role, _)| role == "gate") else { return Ok(Vec::new()) };
-        let what = format!("cannot read what the gate of {job} told");
-        let options = StopContainerOptions { t: Some(GOODBYE), signal: Some("SIGTERM".to_owned()) };
-        match self.docker.stop_container(&gate, Some(options)).await {
-            Ok(()) => {}
-            Err(cause) if is_missing(&cause) || super::trouble::status(&cause) == Some(304) => {}
-            Err(cause) => return Err(explain(&what, &cause)),
-        }
-        let text = self.said(&gate, true, false).await?;
-        // A line that is cut is none.
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-    }
-
     /// Name, role and whether it runs, of each container of a job's fence.
-    async fn parts(&self, job: &str) -> Result<Vec<(String, String, bool)>, RuntimeError> {
+    pub(super) async fn parts(&self, job: &str) -> Result<Vec<(String, String, bool)>, RuntimeError> {
         let labels = vec![format!("{LABEL_JOB}={job}"), LABEL_ROLE.to_owned()];
         let filters = Some(HashMap::from([("label".to_owned(), labels)]));
         let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
@@ -250,7 +232,7 @@ impl Engine {
     }
 
     /// What a container has said.
-    async fn said(&self, name: &str, stdout: bool, stderr: bool) -> Result<String, RuntimeError> {
+    pub(super) async fn said(&self, name: &str, stdout: bool, stderr: bool) -> Result<String, RuntimeError> {
         let options = LogsOptions { stdout, stderr, tail: "all".to_owned(), ..LogsOptions::default() };
         let pieces = self.docker.logs(name, Some(options)).map_ok(LogOutput::into_bytes);
         let said = pieces.try_fold(Vec::new(), |mut said, piece| async move {

@@ -1,0 +1,46 @@
+//! What the gate of a job has told: so far, or everything, at its end.
+
+use super::{
+    engine::Engine,
+    trouble::{explain, is_missing, status},
+};
+use bollard::query_parameters::StopContainerOptions;
+use hydra_core::{egress::gate::GateLine, ports::RuntimeError};
+
+/// How long a gate may take to say everything, in seconds.
+const GOODBYE: i32 = 5;
+/// It does not run any more.
+const NOT_MODIFIED: u16 = 304;
+
+impl Engine {
+    /// What the gate of a job has told so far; it serves on. Empty where there is none.
+    pub(super) async fn told_so_far(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
+        match self.gate_of(job).await? {
+            Some(gate) => self.lines(&gate).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends the gate of a job and returns everything that it told. Empty where there is none.
+    pub(super) async fn told(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
+        let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
+        let options = StopContainerOptions { t: Some(GOODBYE), signal: Some("SIGTERM".to_owned()) };
+        match self.docker.stop_container(&gate, Some(options)).await {
+            Ok(()) => {}
+            Err(cause) if is_missing(&cause) || status(&cause) == Some(NOT_MODIFIED) => {}
+            Err(cause) => return Err(explain(&format!("cannot read what the gate of {job} told"), &cause)),
+        }
+        self.lines(&gate).await
+    }
+
+    async fn gate_of(&self, job: &str) -> Result<Option<String>, RuntimeError> {
+        let parts = self.parts(job).await?;
+        Ok(parts.into_iter().find(|(_, role, _)| role == "gate").map(|(gate, _, _)| gate))
+    }
+
+    async fn lines(&self, gate: &str) -> Result<Vec<GateLine>, RuntimeError> {
+        let text = self.said(gate, true, false).await?;
+        // A line that is cut is none.
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+}
