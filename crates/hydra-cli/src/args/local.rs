@@ -59,6 +59,10 @@ pub enum RenderCommand {
     Ip6tables(FenceArgs),
     /// The nft table of an agent's namespace in mode isolated
     Nft(GateArgs),
+    /// The same fence as Kubernetes NetworkPolicies, for the namespace of one job
+    Networkpolicy(ClusterArgs),
+    /// The same for a cluster with Cilium, which knows names too; loaded instead of networkpolicy
+    Cilium(ClusterArgs),
     /// What the gate of a job is told in mode isolated, without its credentials
     Gate(GateArgs),
 }
@@ -69,6 +73,20 @@ pub struct GateArgs {
     /// builder, quality, reviewer, security or applier
     #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
     pub container: ContainerType,
+}
+
+/// `hydra render networkpolicy`
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    /// builder, quality, reviewer, security or applier
+    #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
+    pub container: ContainerType,
+    /// The job's namespace; otherwise the one that the documents are loaded into
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// An address of the self-hosted model API, instead of resolving it: HOST=ADDRESS
+    #[arg(long = "resolve", value_name = "HOST=ADDRESS")]
+    pub resolve: Vec<String>,
 }
 
 /// `hydra egress`

@@ -1,6 +1,7 @@
-//! `hydra render docker-run|iptables|ip6tables|nft|gate`: exactly what would be run.
+//! `hydra render docker-run|iptables|ip6tables|nft|networkpolicy|cilium|gate`: exactly what would be run.
 
 mod docker_run;
+mod kubernetes;
 
 use crate::{
     args::{FenceArgs, RenderCommand},
@@ -11,15 +12,16 @@ use crate::{
 };
 use hydra_core::{
     ContainerType, Stage,
-    egress::{HostPattern, gate::GateConfig},
+    egress::{Endpoint, HostPattern, gate::GateConfig},
     job::Network,
 };
 use hydra_egress::{
     iptables::{self, Allowed},
+    kubernetes::{cilium, network_policy},
     nft,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
 };
 
@@ -38,6 +40,8 @@ pub(super) fn run(context: &Context, command: &RenderCommand) -> Result<Exit, Fa
             }
             Ok(Exit::Ok)
         }
+        RenderCommand::Networkpolicy(args) => kubernetes::run(context, args, network_policy::network_policy),
+        RenderCommand::Cilium(args) => kubernetes::run(context, args, cilium::cilium),
         RenderCommand::Gate(args) => {
             let gate = gate(context, args.container)?;
             let text =
@@ -50,10 +54,7 @@ pub(super) fn run(context: &Context, command: &RenderCommand) -> Result<Exit, Fa
 
 /// The gate of a stage that runs in a container of this type, as its first job would have it.
 fn gate(context: &Context, container: ContainerType) -> Result<GateConfig, Failure> {
-    let settings = context.load()?.settings;
-    let stage = Stage::ALL.iter().copied().find(|stage| stage.container() == container);
-    let stage = stage.ok_or_else(|| Failure::new(Exit::Usage, format!("no stage runs in {container} containers")))?;
-    match compose::engine::sample(&settings, stage)?.network {
+    match network(context, container)? {
         Network::Gated(gated) => Ok(gated.config),
         Network::None | Network::Named(_) => Err(Failure::new(
             Exit::Failed,
@@ -61,6 +62,14 @@ fn gate(context: &Context, container: ContainerType) -> Result<GateConfig, Failu
         )
         .help("egress.mode = \"isolated\" and runtime.kind = \"docker\" put one before every agent")),
     }
+}
+
+/// The network of the first job of a stage that runs in a container of this type.
+fn network(context: &Context, container: ContainerType) -> Result<Network, Failure> {
+    let settings = context.load()?.settings;
+    let stage = Stage::ALL.iter().copied().find(|stage| stage.container() == container);
+    let stage = stage.ok_or_else(|| Failure::new(Exit::Usage, format!("no stage runs in {container} containers")))?;
+    Ok(compose::engine::sample(&settings, stage)?.network)
 }
 
 fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) -> Result<Exit, Failure> {
@@ -86,19 +95,7 @@ fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) ->
         }
     }
     if let Some(endpoint) = policy.model_endpoint(args.container) {
-        match given.get(endpoint.host()) {
-            Some(addresses) => allowed.model.extend(addresses.iter().map(|ip| SocketAddr::new(*ip, endpoint.port()))),
-            None => match (endpoint.host(), endpoint.port()).to_socket_addrs() {
-                Ok(addresses) => allowed.model.extend(addresses),
-                Err(_) => {
-                    return Err(Failure::new(
-                        Exit::Failed,
-                        format!("the model endpoint {endpoint} does not resolve here"),
-                    )
-                    .help(format!("--resolve {}=ADDRESS", endpoint.host())));
-                }
-            },
-        }
+        allowed.model = addresses(endpoint, &given)?;
     }
     if context.screen.json {
         let body = serde_json::json!({ "container": args.container, "rules": render(&allowed), "notes": notes });
@@ -110,6 +107,18 @@ fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) ->
     }
     context.screen.text(render(&allowed).as_bytes())?;
     Ok(Exit::Ok)
+}
+
+/// Where a self-hosted model API is: as given, or as it resolves here.
+fn addresses(endpoint: &Endpoint, given: &BTreeMap<String, Vec<IpAddr>>) -> Result<BTreeSet<SocketAddr>, Failure> {
+    if let Some(addresses) = given.get(endpoint.host()) {
+        return Ok(addresses.iter().map(|ip| SocketAddr::new(*ip, endpoint.port())).collect());
+    }
+    let found = (endpoint.host(), endpoint.port()).to_socket_addrs().map(Iterator::collect);
+    found.map_err(|_| {
+        Failure::new(Exit::Failed, format!("the model endpoint {endpoint} does not resolve here"))
+            .help(format!("--resolve {}=ADDRESS", endpoint.host()))
+    })
 }
 
 fn given(pairs: &[String]) -> Result<BTreeMap<String, Vec<IpAddr>>, Failure> {

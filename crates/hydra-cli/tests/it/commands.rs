@@ -515,6 +515,43 @@ COMMIT
     assert_eq!(sandbox.run(&["render", "iptables", "--resolve", "x"]).code, 2);
 }
 
+/// A configuration under which jobs run in containers behind a gate, as far as that is to be seen without an engine.
+fn behind_a_gate(more: &str) -> Sandbox {
+    let sandbox = Sandbox::complete();
+    sandbox.write("hydra.toml", format!("[github]\nrepos = [\"acme/widgets\"]\n{more}"));
+    let names = ["hydra-builder", "hydra-reviewer", "hydra-security", "hydra-applier", "hydra-gate"];
+    let image = |name: &str| (name.to_owned(), serde_json::json!({ "id": format!("sha256:{}", "1".repeat(64)) }));
+    let images: serde_json::Map<_, _> = names.map(image).into_iter().collect();
+    sandbox.write("target/images.lock.json", serde_json::json!({ "images": images }).to_string());
+    sandbox
+}
+
+#[test]
+fn the_fence_of_a_cluster_is_rendered_from_the_same_policy() {
+    let sandbox =
+        behind_a_gate("[egress]\nbase = [\"*.hosts.test\"]\n[models]\nbase_url = \"https://model.test:8443\"\n");
+    let render = |form: &str, more: &[&str]| {
+        let given = ["render", form, "--resolve", "model.test=10.0.0.2", "--type", "reviewer", "--namespace", "job-1"];
+        sandbox.run(&given.into_iter().chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let (plain, cilium) = (render("networkpolicy", &[]), render("cilium", &[]));
+    for ran in [&plain, &cilium] {
+        assert!(ran.code == 0 && ran.err.is_empty(), "{}", ran.all());
+        assert_eq!(ran.out.matches("  namespace: job-1\n").count(), 3, "{}", ran.out);
+        // The port at which the gate signs for the model, and the place where it does so.
+        assert!(ran.out.contains("port: 8088\n") && ran.out.contains("10.0.0.2/32\n"), "{}", ran.out);
+    }
+    assert!(plain.out.contains("\n#   *.hosts.test\n") && plain.out.contains("cidr: 0.0.0.0/0\n"), "{}", plain.out);
+    assert!(cilium.out.contains("toFQDNs:\n    - matchPattern: \"*.hosts.test\"\n"), "{}", cilium.out);
+    assert!(!cilium.out.contains("cidr: 0.0.0.0/0\n"), "names alone open something to the gate: {}", cilium.out);
+    assert_eq!(render("cilium", &["--json"]).json()["documents"], cilium.out);
+    // Without a name for quality its pod gets no network.
+    let quality = sandbox.run(&["render", "networkpolicy", "--type", "quality"]);
+    assert_eq!(quality.out.matches("kind: NetworkPolicy").count(), 1, "{}", quality.all());
+    assert_eq!(sandbox.run(&["render", "cilium", "--namespace", "Job_1"]).code, 2);
+    assert_eq!(sandbox.run(&["render", "cilium", "--resolve", "x"]).code, 2);
+}
+
 #[test]
 fn doctor_says_how_to_mend_a_broken_configuration() {
     let sandbox = Sandbox::new();
