@@ -1,9 +1,11 @@
 //! The command line. The help texts are its documentation; `hydra man` is made of them.
 
+mod egress;
 mod jobs;
 mod local;
 mod operate;
 
+pub use egress::*;
 pub use jobs::*;
 pub use local::*;
 pub use operate::*;

@@ -89,24 +89,6 @@ pub struct ClusterArgs {
     pub resolve: Vec<String>,
 }
 
-/// `hydra egress`
-#[derive(Debug, Subcommand)]
-pub enum EgressCommand {
-    /// Say whether a host would be reached, by which line of which file
-    Check(EgressCheckArgs),
-}
-
-/// `hydra egress check`
-#[derive(Debug, Args)]
-pub struct EgressCheckArgs {
-    /// The host's name
-    #[arg(value_name = "HOST")]
-    pub host: String,
-    /// builder, quality, reviewer, security or applier
-    #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
-    pub container: ContainerType,
-}
-
 /// `hydra render iptables`
 #[derive(Debug, Args)]
 pub struct FenceArgs {

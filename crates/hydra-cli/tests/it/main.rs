@@ -8,6 +8,7 @@ mod demo;
 mod dev_run;
 mod docker;
 mod documents;
+mod egress;
 mod fuzz;
 mod harness;
 mod kill_binary;

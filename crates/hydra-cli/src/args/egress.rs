@@ -1,0 +1,32 @@
+//! Arguments of `hydra egress`.
+
+use clap::{Args, Subcommand};
+use hydra_core::{ContainerType, JobId};
+
+/// `hydra egress`
+#[derive(Debug, Subcommand)]
+pub enum EgressCommand {
+    /// Say whether a host would be reached, by which line of which file
+    Check(EgressCheckArgs),
+    /// What jobs were refused, how often and why, with the lines that would open it
+    Denials(EgressDenialsArgs),
+}
+
+/// `hydra egress check`
+#[derive(Debug, Args)]
+pub struct EgressCheckArgs {
+    /// The host's name
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// builder, quality, reviewer, security or applier
+    #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
+    pub container: ContainerType,
+}
+
+/// `hydra egress denials`
+#[derive(Debug, Args)]
+pub struct EgressDenialsArgs {
+    /// The job's name, as `hydra status` prints it; otherwise every job that is known
+    #[arg(value_name = "JOB")]
+    pub job: Option<JobId>,
+}
