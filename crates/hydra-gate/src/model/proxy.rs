@@ -6,7 +6,7 @@ use super::{
     asked::{Asked, asked},
     budget::{Budget, Standing, warned},
     route::{Shape, forwarded, plain_query, returned, route},
-    upstream::{Connector, Pooled, pooled},
+    upstream::{Connector, Pooled, no_answer, pooled},
     usage::UsageReader,
 };
 use crate::events::{Events, Refused, Usage};
@@ -184,7 +184,9 @@ impl Model {
             }
             let answer = match self.client.request(request).await {
                 Ok(answer) => answer,
-                Err(_) => return error(StatusCode::BAD_GATEWAY, "api_error", "the model API cannot be reached"),
+                Err(why) => {
+                    return error(StatusCode::BAD_GATEWAY, "api_error", &format!("the model API {}", no_answer(&why)));
+                }
             };
             // What another path says of an account may be said of the path.
             let judged = shape == Shape::Messages;

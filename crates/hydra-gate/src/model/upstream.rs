@@ -47,6 +47,26 @@ where
         .build(connector)
 }
 
+/// Why there is no answer, in words for an agent: nothing that was sent stands in it.
+pub(crate) fn no_answer(why: &hyper_util::client::legacy::Error) -> String {
+    let (mut hyper, mut last) = (None, None);
+    let mut next = std::error::Error::source(why);
+    while let Some(cause) = next {
+        hyper = hyper.or_else(|| cause.downcast_ref::<hyper::Error>());
+        last = Some(cause);
+        next = cause.source();
+    }
+    let last = last.map_or_else(|| why.to_string(), ToString::to_string);
+    match hyper {
+        _ if why.is_connect() => format!("cannot be reached ({last})"),
+        Some(hyper) if hyper.is_parse_too_large() => {
+            "gave no answer that can be read: its head is too large".to_owned()
+        }
+        Some(hyper) if hyper.is_parse() => "gave no answer that can be read: it is no HTTP".to_owned(),
+        _ => format!("broke off before it answered ({last})"),
+    }
+}
+
 /// Makes connections for hyper's client.
 #[derive(Clone)]
 pub(crate) struct Connector(Arc<Way>);

@@ -70,7 +70,7 @@ pub(crate) fn dial(at: impl Into<SocketAddr>) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn look_up(name: &str, kind: RecordType) -> (ResponseCode, Option<Ipv4Addr>) {
+pub(crate) fn look_up(name: &str, kind: RecordType) -> (ResponseCode, Option<Ipv4Addr>) {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     // Whatever resolver a program believes in, it is the gate that answers.

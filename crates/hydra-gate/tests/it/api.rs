@@ -21,8 +21,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-const PORT: u16 = 8088;
-const UPSTREAM: u16 = 8080;
+pub(crate) const PORT: u16 = 8088;
+pub(crate) const UPSTREAM: u16 = 8080;
 
 /// A request as the API has received it.
 #[derive(Debug, Clone)]
@@ -96,7 +96,7 @@ fn account(name: &str, kind: AccountKind) -> GateAccount {
 }
 
 /// A fence with two accounts.
-fn world(change: impl FnOnce(&mut ModelRoute)) -> World {
+pub(crate) fn world(change: impl FnOnce(&mut ModelRoute)) -> World {
     let mut route = ModelRoute {
         port: PORT,
         upstream: Upstream {
@@ -114,7 +114,7 @@ fn world(change: impl FnOnce(&mut ModelRoute)) -> World {
     World::api(route, &[("first", "oat-first"), ("second", "sk-second")])
 }
 
-const BODY: &str = r#"{"model":"claude-sonnet-4-6","messages":[{"role":"user","content":"hi"}]}"#;
+pub(crate) const BODY: &str = r#"{"model":"claude-sonnet-4-6","messages":[{"role":"user","content":"hi"}]}"#;
 
 /// What an agent asks, and what it gets: status and body.
 fn ask(world: &World, line: &str, headers: &str, body: &str) -> (u16, String) {

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The resolver and the hosts. The addresses are public ones; in this namespace they are ours.
-const RESOLVER: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 53);
+pub(crate) const RESOLVER: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 53);
 pub(crate) const API: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 10);
 pub(crate) const ATTACKER: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 66);
 

@@ -8,4 +8,6 @@ mod internet;
 mod life;
 mod names;
 mod packets;
+mod resolvers;
+mod upstreams;
 mod world;

@@ -11,6 +11,7 @@ use hydra_core::{
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -111,7 +112,7 @@ impl World {
         world.configure();
         world.fenced(&["--allowed", "api.example.org"])
     }
-    fn fenced(self, args: &[&str]) -> Self {
+    pub(crate) fn fenced(self, args: &[&str]) -> Self {
         let mut world = self;
         world.serve();
         let output = world.fence(args);
@@ -144,6 +145,12 @@ impl World {
         let world = Self { internet, holder, gate: None, place, dir, config };
         world.configure();
         world
+    }
+    /// Asks another resolver.
+    pub(crate) fn resolved_by(mut self, at: SocketAddr) -> Self {
+        self.config.resolvers = [at].into();
+        self.configure();
+        self
     }
     fn configure(&self) {
         fs::write(self.dir.path().join("gate.json"), serde_json::to_vec(&self.config).unwrap()).unwrap();
