@@ -23,6 +23,7 @@ mod process;
 mod quality;
 mod relay;
 mod scrub;
+mod services;
 mod work;
 mod workspace;
 

@@ -210,6 +210,7 @@ fn fetch(request: &Request, args: &AgentArgs, relay: Option<&Relay>) -> Result<(
         model_endpoint: None,
         read_only: false,
         allowance: None,
+        services: Vec::new(),
     };
     Ok((job, bundle))
 }

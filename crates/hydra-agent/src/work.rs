@@ -15,6 +15,7 @@ use crate::{
     quality,
     relay::Relay,
     scrub::Scrub,
+    services,
     workspace::{self, Checkout},
 };
 use hydra_core::{
@@ -55,6 +56,7 @@ impl Work<'_> {
         let checkout =
             workspace::prepare(&self.args.workspace, &self.contract.bundle, job).map_err(Failure::Workspace)?;
         sink.step("workspace", workspace_line(job, &checkout))?;
+        services::wait(&job.services).map_err(Failure::Workspace)?;
         match self.contract.driver {
             Some(driver) => {
                 let finished = runtime.block_on(self.agent(driver, &checkout, &mut signals, sink))?;

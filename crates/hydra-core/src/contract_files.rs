@@ -57,6 +57,19 @@ pub struct JobInput {
     /// What this run may still spend; the wrapper ends the agent at it by itself. Absent: nothing bounds it but the orchestrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Allowance>,
+    /// Side services at ports of loopback; the job begins when each answers. Also in the environment: `HYDRA_SERVICE_<NAME>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServicePort>,
+}
+
+/// A side service as the job sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServicePort {
+    /// Its name.
+    pub name: String,
+    /// Its port.
+    pub port: u16,
 }
 
 /// What a run may still spend: the rest of its issue's and its day's budget when it was started. Jobs that run beside it spend from the

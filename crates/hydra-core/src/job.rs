@@ -102,9 +102,29 @@ pub struct Gated {
     pub hosts: BTreeMap<String, String>,
     /// What it may let through.
     pub config: GateConfig,
+    /// Containers beside the job that it alone can reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
     /// What it holds and no job does.
     #[serde(skip)]
     pub withheld: Withheld,
+}
+
+/// A side service of one job: it stands in the job's own namespace, at a port of loopback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name, as `.hydra.toml` has it.
+    pub name: String,
+    /// Its image.
+    pub image: ImageRef,
+    /// The port that it answers at.
+    pub port: u16,
+    /// The user that it runs as; absent: the image's own. It has no capability, root neither.
+    pub user: Option<String>,
+    /// Its environment. No secret belongs into it.
+    pub env: BTreeMap<String, String>,
+    /// Memory, in MiB.
+    pub memory_mib: u32,
 }
 
 /// What a gate holds and no job does. Two are the same when they hold the same by name.

@@ -18,7 +18,7 @@ pub const FILE: &str = ".hydra.toml";
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-const KEYS: &[&str] = &["commands", "toolchain", "egress", "protected", "scope", "focus"];
+const KEYS: &[&str] = &["commands", "toolchain", "services", "egress", "protected", "scope", "focus"];
 const COMMANDS: &[&str] = &["setup", "lint", "test", "build"];
 const TOOLCHAIN: &[&str] = &["image", "setup", "cache"];
 
@@ -30,6 +30,8 @@ pub struct Target {
     pub commands: Commands,
     /// What to run it in.
     pub toolchain: Toolchain,
+    /// Side services, by names from the organisation's list; builder and quality reach them on loopback.
+    pub services: Vec<String>,
     /// Extra host names per container type; only what the organisation's floor allows.
     pub egress: BTreeMap<String, Vec<String>>,
     /// Paths that no agent may change: exact, a folder with `/` at the end, or with `*`, `**` and `?`.
@@ -165,7 +167,7 @@ fn unknown_keys(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
             "commands" => COMMANDS,
             "toolchain" => TOOLCHAIN,
             "egress" => containers.as_slice(),
-            "protected" | "scope" | "focus" => continue,
+            "services" | "protected" | "scope" | "focus" => continue,
             other => {
                 let line = line_of(text, key.span().start);
                 faults.push(

@@ -5,7 +5,7 @@ use hydra_core::{
     ContainerType, Login, RepoName, TokenRole,
     contract_files::FenceMode,
     egress::{EgressPolicy, gate::Upstream},
-    job::{ImageRef, Network},
+    job::{ImageRef, Network, Service},
     plan::PlanPolicy,
     ports::{Accounts, AuditSink, Board, Clock, Forge, ForgeWriter, Leases, Runtime, Workspace},
     prices::PriceTable,
@@ -53,6 +53,8 @@ pub struct EngineConfig {
     pub images: BTreeMap<ContainerType, ImageRef>,
     /// Toolchain images that `.hydra.toml` may name.
     pub toolchains: BTreeMap<String, ImageRef>,
+    /// Side services that `.hydra.toml` may name.
+    pub services: BTreeMap<String, Service>,
     /// The network of containers with an agent.
     pub network: Network,
     /// The network of quality containers.

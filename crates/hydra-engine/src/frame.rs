@@ -8,12 +8,14 @@ use hydra_core::{
     AccountName, Generation, IssueKey, Stage, TokenRole,
     contract_files::FenceMode,
     egress::{EgressPolicy, gate::GateConfig},
-    job::{CredentialName, EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, Withheld},
+    job::{CredentialName, EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, Service, Withheld},
     persona::{Limits, QUALITY_LIMITS},
     ports::AccountKind,
 };
 use std::collections::BTreeMap;
 
+/// Where the gate takes the place of the model API, inside.
+pub const MODEL_PORT: u16 = 8088;
 /// The variable of a GitHub token in a container.
 pub(crate) const GIT_TOKEN: &str = "GIT_TOKEN";
 
@@ -43,9 +45,15 @@ pub(crate) fn limits(config: &EngineConfig, stage: Stage) -> Limits {
 }
 
 /// A specification without what the work brings: variables, files, credentials.
-pub(crate) fn frame(config: &EngineConfig, key: JobKey, image: ImageRef, egress: &EgressPolicy) -> JobSpec {
+pub(crate) fn frame(
+    config: &EngineConfig,
+    key: JobKey,
+    image: ImageRef,
+    egress: &EgressPolicy,
+    services: Vec<Service>,
+) -> JobSpec {
     let stage = key.stage;
-    let network = network(config, &key, egress);
+    let network = network(config, &key, egress, services);
     let gated = matches!(network, Network::Gated(_));
     JobSpec {
         key,
@@ -64,11 +72,11 @@ pub(crate) fn frame(config: &EngineConfig, key: JobKey, image: ImageRef, egress:
     }
 }
 
-/// The network of a job. Behind a gate: with an agent always, without one where the policy names a host for it.
-fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy) -> Network {
+/// The network of a job. Behind a gate: with an agent always, without one where the policy names a host for it, or it has side services.
+fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy, services: Vec<Service>) -> Network {
     let (stage, container) = (key.stage, key.stage.container());
     let plain = if stage.has_agent() { &config.network } else { &config.quality_network };
-    let named = stage.has_agent() || !egress.hosts(container).is_empty();
+    let named = stage.has_agent() || !egress.hosts(container).is_empty() || !services.is_empty();
     match (&config.gate, &config.network) {
         (Some(image), Network::Named(network)) if named => {
             let mut gate = GateConfig::of(egress, container, key.id().as_str());
@@ -85,6 +93,7 @@ fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy) -> Networ
                 network: network.clone(),
                 hosts,
                 config: gate,
+                services,
                 withheld: Withheld::default(),
             }))
         }
@@ -125,7 +134,7 @@ pub fn sample(
     let image = config.images.get(&container).cloned();
     let image = image.ok_or_else(|| format!("no image is configured for {container} containers"))?;
     let key = JobKey { issue, generation: Generation(1), stage, round: 0, attempt: 0 };
-    let mut spec = frame(config, key, image, &config.egress);
+    let mut spec = frame(config, key, image, &config.egress, Vec::new());
     let named = |name: &str| format!("${{{name}}}");
     let pull = if stage == Stage::Build { String::new() } else { named("PR_URL") };
     spec.env = plain_env(config, &spec.key, Links { repo: named("REPO_URL"), issue: named("ISSUE_URL"), pull });

@@ -25,6 +25,7 @@ mod prompt;
 pub mod prune;
 mod report;
 mod run;
+mod services;
 mod settle;
 pub mod status;
 pub mod stops;

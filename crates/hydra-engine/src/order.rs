@@ -6,6 +6,7 @@ use crate::{
     observe::{self, CHANGES, PinnedIssue},
     prompt,
     report::{Blamed as _, Side},
+    services,
     store::{self, StateDir, StoreError},
     watch::Shared,
     withhold,
@@ -115,6 +116,7 @@ pub(crate) async fn build(
         .with_repository(container, target.hosts(container), ".hydra.toml")
         .map_err(|error| error.to_string())?;
     let image = image(config, stage, &target)?;
+    let services = services::chosen(config, stage, &target)?;
     let limits = frame::limits(config, stage);
     let commands = target.quality();
     let fence = frame::fence(config, stage);
@@ -163,6 +165,7 @@ pub(crate) async fn build(
         model_endpoint: egress.model_endpoint(container).map(ToString::to_string),
         read_only: stage.judges(),
         allowance: allowance(shared, &seen.key, order.model.as_ref(), now),
+        services: services::ports(&services),
     };
     let mut inputs = BTreeMap::from([
         ("job.json".to_owned(), InputFile::Bytes(serde_json::to_vec_pretty(&job).map_err(|error| error.to_string())?)),
@@ -173,6 +176,7 @@ pub(crate) async fn build(
         inputs.insert("system.md".into(), InputFile::Bytes(system.into_bytes()));
     }
     let mut env = plain_env(config, seen, order);
+    env.extend(services::variables(&services));
     let mut credentials = Vec::new();
     if config.api.is_none() {
         model_env(shared, order, accounts, &mut env, &mut credentials).await?;
@@ -183,7 +187,7 @@ pub(crate) async fn build(
         inputs,
         spec: files.into_iter().map(|(path, bytes)| (path, InputFile::Bytes(bytes))).collect(),
         credentials,
-        ..frame::frame(config, order.key.clone(), image, &egress)
+        ..frame::frame(config, order.key.clone(), image, &egress, services)
     };
     if config.api.is_some() {
         withhold::withhold(shared, order, accounts, job.allowance, &mut spec).await?;

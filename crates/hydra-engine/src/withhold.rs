@@ -1,6 +1,9 @@
 //! Credential mode `withheld`: the gate holds the model's credentials, the job a placeholder that everybody may know.
 
-use crate::{frame::model_variable, watch::Shared};
+use crate::{
+    frame::{MODEL_PORT as PORT, model_variable},
+    watch::Shared,
+};
 use hydra_core::{
     ModelName,
     contract_files::Allowance,
@@ -10,8 +13,6 @@ use hydra_core::{
     ports::AccountView,
 };
 
-/// Where the gate takes the place of the API, inside.
-pub(crate) const PORT: u16 = 8088;
 /// claude-code makes no call at all without a credential.
 const PLACEHOLDER: &str = "withheld-by-hydra";
 

@@ -20,6 +20,7 @@ mod image;
 mod look;
 mod network;
 mod remains;
+mod services;
 mod start;
 mod told;
 mod transport;

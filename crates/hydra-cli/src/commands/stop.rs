@@ -49,7 +49,8 @@ pub(super) fn run(context: &Context, args: &StopArgs) -> Result<Exit, Failure> {
 /// Every credential that the configuration names.
 fn configured(settings: &Settings) -> Vec<String> {
     let accounts = settings.secrets.accounts.iter().map(|account| format!("account:{}", account.name));
-    accounts.chain(TokenRole::ALL.iter().map(|role| format!("git:{role}"))).collect()
+    let registries = settings.secrets.registries.keys().map(|name| format!("registry:{name}"));
+    accounts.chain(TokenRole::ALL.iter().map(|role| format!("git:{role}"))).chain(registries).collect()
 }
 
 /// The credentials that a name stands for: a whole name, or the bare name of an account or role.

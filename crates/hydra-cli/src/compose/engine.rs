@@ -5,7 +5,7 @@ use crate::{
     clock::SystemClock,
     config::{
         Settings,
-        runtime::{EgressMode, GitCredential, ModelCredential, RuntimeKind},
+        runtime::{EgressMode, GitCredential, ModelCredential, RuntimeKind, SideService},
     },
     context::Context,
     exit::Exit,
@@ -16,7 +16,7 @@ use hydra_core::{
     ContainerType, IssueKey, IssueNumber, Login, Stage, TokenRole,
     contract_files::FenceMode,
     egress::{HostError, gate::Upstream},
-    job::{ImageRef, JobSpec, Network},
+    job::{ImageRef, JobSpec, Network, Service},
     ports::Forge,
     redact::Redactor,
     verdict::envelope::Signer,
@@ -143,6 +143,7 @@ pub(crate) fn config(
         org: values.github.org.clone().unwrap_or_default(),
         images,
         toolchains: runtime.toolchains.iter().map(pinned).collect(),
+        services: services(settings),
         network: if is_process { Network::None } else { Network::Named(runtime.network.clone()) },
         quality_network: Network::None,
         fence: match values.egress.mode {
@@ -210,6 +211,21 @@ pub fn sample(settings: &Settings, stage: Stage) -> Result<JobSpec, Failure> {
 
 fn tokens(settings: &Settings) -> BTreeMap<TokenRole, SecretString> {
     TokenRole::ALL.iter().filter_map(|role| Some((*role, settings.token(*role)?.value.clone()))).collect()
+}
+
+fn services(settings: &Settings) -> BTreeMap<String, Service> {
+    let service = |(name, entry): (&String, &SideService)| {
+        let service = Service {
+            name: name.clone(),
+            image: ImageRef { name: entry.image.clone(), pin: entry.pin.clone() },
+            port: entry.port,
+            user: entry.user.clone(),
+            env: entry.env.clone(),
+            memory_mib: entry.memory_mib,
+        };
+        (name.clone(), service)
+    };
+    settings.values.runtime.services.iter().map(service).collect()
 }
 
 /// A process has no image.

@@ -21,6 +21,9 @@ use std::{
     path::Path,
 };
 
+/// Where the gate answers inside a job's namespace.
+const GATE_PORTS: [u16; 3] = [53, 443, hydra_engine::frame::MODEL_PORT];
+
 /// What the third pass makes of the file.
 #[derive(Debug)]
 pub(super) struct Resolved {
@@ -50,6 +53,7 @@ pub(super) fn resolve(values: &HydraToml, file: Option<&SourceText>, root: &Path
         warnings: Vec::new(),
     };
     pass.models(&resolved);
+    pass.services();
     if pass.problems.is_empty() {
         Ok(Resolved { warnings: pass.warnings, ..resolved })
     } else {
@@ -162,6 +166,27 @@ impl Pass<'_> {
         }
         if values.pipeline.poll_interval.as_secs() < 5 {
             self.report("pipeline.poll_interval", "it must be at least \"5s\"", None);
+        }
+    }
+
+    fn services(&mut self) {
+        for (name, service) in &self.values.runtime.services {
+            let key = format!("runtime.services.{name:?}");
+            let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if name.is_empty() || name.len() > 20 || !name.bytes().all(good) {
+                self.report(&key, "its name must have 1 to 20 small letters, digits or '-'", None);
+            }
+            if GATE_PORTS.contains(&service.port) || service.port == 0 {
+                let help = format!("the gate answers at {}", GATE_PORTS.map(|port| port.to_string()).join(", "));
+                self.report(&format!("{key}.port"), format!("{} cannot be a service's", service.port), Some(help));
+            }
+            if service.memory_mib < 16 {
+                self.report(&format!("{key}.memory_mib"), "it must be at least 16", None);
+            }
+            let numbers = |text: &String| text.split(':').all(|part| part.parse::<u32>().is_ok());
+            if service.user.as_ref().is_some_and(|user| !numbers(user) || user.matches(':').count() > 1) {
+                self.report(&format!("{key}.user"), "it must be UID or UID:GID, in numbers", None);
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Runtime {
     pub image_lock: String,
     /// Toolchain images that a repository's `.hydra.toml` may name: name to `sha256:…` or `NAME@sha256:…`.
     pub toolchains: BTreeMap<String, String>,
+    /// Side services (a database) that `.hydra.toml` may name in `services`: each stands in the job's own namespace, reached by it alone on loopback, and goes with it.
+    pub services: BTreeMap<String, SideService>,
     /// Size of `/tmp` in MiB.
     #[schemars(range(min = 16, max = 65536))]
     pub tmp_mib: u32,
@@ -45,6 +47,32 @@ pub enum RuntimeKind {
     Docker,
     /// Processes of this machine: no isolation.
     Process,
+}
+
+/// A side service of jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct SideService {
+    /// The image's name.
+    pub image: String,
+    /// Its ID or digest, `sha256:...`.
+    pub pin: String,
+    /// The port that it answers at, on 127.0.0.1 of the job.
+    pub port: u16,
+    /// The user that it runs as, `UID` or `UID:GID`; absent: the image's own. It has no capability.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Its environment. Every job can see what it answers, so no secret belongs here.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Memory, in MiB.
+    #[serde(default = "service_memory")]
+    pub memory_mib: u32,
+}
+
+const fn service_memory() -> u32 {
+    512
 }
 
 /// What a job may reach: HTTPS (443) to these hosts, nothing else.
@@ -141,6 +169,7 @@ impl Default for Runtime {
             image_tag: "latest".to_owned(),
             image_lock: "target/images.lock.json".to_owned(),
             toolchains: BTreeMap::new(),
+            services: BTreeMap::new(),
             tmp_mib: 512,
             workspace_mib: 2048,
             stop_grace: Duration::secs(20),

@@ -109,6 +109,13 @@ async fn pinned_images(settings: &Settings, runtime: &DockerRuntime) -> (Vec<Che
             Err(error) => refused("toolchain", &error),
         });
     }
+    for (name, service) in &settings.values.runtime.services {
+        let image = ImageRef { name: service.image.clone(), pin: service.pin.clone() };
+        checks.push(match runtime.image(&image).await {
+            Ok(_) => Check::ok("side service", format!("{name} is as pinned")),
+            Err(error) => refused("side service", &error),
+        });
+    }
     (checks, builder)
 }
 
@@ -176,7 +183,14 @@ fn probe(settings: &Settings, image: ImageRef) -> Result<JobSpec, String> {
             let mut config = GateConfig::of(&settings.egress, ContainerType::Builder, key.id().as_str());
             // The fence is proved, not what stands behind it: no certificate is made.
             config.inspect.clear();
-            let gated = Gated { image, network: on, hosts: BTreeMap::new(), config, withheld: Withheld::default() };
+            let gated = Gated {
+                image,
+                network: on,
+                hosts: BTreeMap::new(),
+                config,
+                services: Vec::new(),
+                withheld: Withheld::default(),
+            };
             (Network::Gated(Box::new(gated)), false, PROVE_ISOLATED)
         }
     };

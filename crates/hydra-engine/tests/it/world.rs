@@ -266,6 +266,7 @@ impl World {
             logins: TokenRole::ALL.iter().map(|role| (*role, login(*role))).collect(),
             protected_paths: Vec::new(),
             registries: BTreeMap::new(),
+            services: BTreeMap::new(),
             link_hosts: Vec::new(),
             prompt_extra: String::new(),
             prices: PriceTable::default(),

@@ -89,7 +89,7 @@ impl Blueprint {
             network: match &spec.network {
                 Network::None => "none".to_owned(),
                 Network::Named(name) => name.clone(),
-                Network::Gated(_) => format!("container:{}", Fence::of(id.as_str(), mark).holder),
+                Network::Gated(gated) => format!("container:{}", Fence::of(id.as_str(), mark, gated).holder),
             },
             net_admin: spec.net_admin,
             tmpfs,

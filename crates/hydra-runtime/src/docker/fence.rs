@@ -38,8 +38,8 @@ use std::{
 /// The folder that the gate's containers share.
 const FOLDER: &str = "/run/hydra-gate";
 /// What a container of the fence is.
-const LABEL_ROLE: &str = "hydra.role";
-const MIB: i64 = 1024 * 1024;
+pub(super) const LABEL_ROLE: &str = "hydra.role";
+pub(super) const MIB: i64 = 1024 * 1024;
 /// How long one that fences a namespace may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the engine starts a gate again that broke down.
@@ -61,10 +61,12 @@ pub(super) struct Fence {
     net_init: String,
     /// Fences the gate's own.
     close: String,
+    /// The job's side services.
+    pub(super) services: Vec<String>,
 }
 
 impl Fence {
-    pub(super) fn of(job: &str, mark: &str) -> Self {
+    pub(super) fn of(job: &str, mark: &str, gated: &Gated) -> Self {
         let name = |what: &str| format!("{job}-{what}{mark}");
         Self {
             holder: name("holder"),
@@ -73,6 +75,7 @@ impl Fence {
             volume: name("fence"),
             net_init: name("net-init"),
             close: name("close"),
+            services: gated.services.iter().map(|service| name(&format!("service-{}", service.name))).collect(),
         }
     }
 }
@@ -95,7 +98,7 @@ impl Engine {
         gated: &Gated,
         mark: &str,
     ) -> Result<Fence, RuntimeError> {
-        let fence = Fence::of(job, mark);
+        let fence = Fence::of(job, mark, gated);
         let labels =
             BTreeMap::from([(LABEL_INSTANCE.to_owned(), instance.to_owned()), (LABEL_JOB.to_owned(), job.to_owned())]);
         let raised = self.try_to_raise(&fence, gated, &labels).await;
@@ -144,12 +147,14 @@ impl Engine {
             self.once(&fence.close, shut).await?;
             self.started(&fence.gate).await
         };
-        both(gate, self.once(&fence.net_init, init)).await
+        both(gate, self.once(&fence.net_init, init)).await?;
+        self.serve_aside(fence, gated, labels).await
     }
 
     /// Takes a fence away. What cannot be taken away is found again by its label.
     pub(super) async fn lower(&self, fence: &Fence) {
-        for name in [&fence.net_init, &fence.close, &fence.gate, &fence.way, &fence.holder] {
+        let own = [&fence.net_init, &fence.close, &fence.gate, &fence.way, &fence.holder];
+        for name in fence.services.iter().chain(own) {
             if let Err(cause) = self.remove_container(name).await {
                 tracing::warn!(%cause, "a part of a fence stays behind until the job is removed, or `hydra prune`");
             }
@@ -181,13 +186,13 @@ impl Engine {
         Ok(found.into_iter().filter_map(part).collect())
     }
 
-    async fn made(&self, name: &str, body: ContainerCreateBody) -> Result<(), RuntimeError> {
+    pub(super) async fn made(&self, name: &str, body: ContainerCreateBody) -> Result<(), RuntimeError> {
         let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
         let made = self.docker.create_container(Some(options), body).await;
         made.map(drop).map_err(|cause| explain(&format!("cannot make the container {name}"), &cause))
     }
 
-    async fn started(&self, name: &str) -> Result<(), RuntimeError> {
+    pub(super) async fn started(&self, name: &str) -> Result<(), RuntimeError> {
         let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
         started.map_err(|cause| explain(&format!("cannot start the container {name}"), &cause))
     }

@@ -5,6 +5,7 @@ mod gated;
 pub(crate) mod image;
 mod lives;
 mod parts;
+mod services;
 mod starts;
 
 use crate::jobs::{key, scripted};

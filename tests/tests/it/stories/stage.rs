@@ -377,6 +377,7 @@ impl Story {
                 .collect(),
             protected_paths: Vec::new(),
             registries: BTreeMap::new(),
+            services: BTreeMap::new(),
             link_hosts: Vec::new(),
             prompt_extra: String::new(),
             prices: PriceTable::default(),

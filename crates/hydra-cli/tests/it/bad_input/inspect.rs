@@ -69,3 +69,32 @@ error: [work]/secrets/credentials.json: registries.npm.user must be a text in qu
 error: [work]/secrets/credentials.json: registries.x must be an object with token, and user where it needs one
 "##);
 }
+
+#[test]
+fn a_side_service_that_cannot_be_is_named_with_its_line() {
+    assert_snapshot!(says(
+        r#"
+[runtime.services.Postgres]
+image = "postgres"
+pin = "sha256:0"
+port = 443
+[runtime.services.redis]
+image = "redis"
+pin = "sha256:0"
+port = 6379
+user = "redis"
+memory_mib = 1
+"#,
+        ""
+    ), @r##"
+error: [work]/hydra.toml:2: `runtime.services."Postgres"`: its name must have 1 to 20 small letters, digits or '-'
+error: [work]/hydra.toml:5: `runtime.services."Postgres".port`: 443 cannot be a service's
+  help: the gate answers at 53, 443, 8088
+error: [work]/hydra.toml:11: `runtime.services."redis".memory_mib`: it must be at least 16
+error: [work]/hydra.toml:10: `runtime.services."redis".user`: it must be UID or UID:GID, in numbers
+"##);
+    assert_snapshot!(says("[runtime.services.redis]\nimage = \"redis\"\nport = 6379\n", ""), @r##"
+error: [work]/hydra.toml:1: `runtime.services.redis` lacks `pin`
+  help: add `pin`
+"##);
+}

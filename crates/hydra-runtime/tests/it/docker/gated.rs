@@ -35,7 +35,7 @@ fn gate_image() -> ImageRef {
 }
 
 /// The same job behind a gate on a network of the test's own, which has no way out.
-fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
+pub(super) fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
     let network = format!("{}-net", yard.instance);
     let config = GateConfig {
         schema: SCHEMA,
@@ -54,13 +54,14 @@ fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
         network: network.clone(),
         hosts: BTreeMap::new(),
         config,
+        services: Vec::new(),
         withheld: Withheld::default(),
     };
     spec.network = Network::Gated(Box::new(gate));
     network
 }
 
-fn closed_network(name: &str) {
+pub(super) fn closed_network(name: &str) {
     docker(&["network", "create", "--internal", name]);
 }
 
@@ -267,6 +268,8 @@ async fn whatever_step_of_a_start_fails_the_job_does_not_start_and_nothing_is_le
     let mut spec = yard.job("echo ran; sleep 600");
     let network = gated(&yard, &mut spec);
     closed_network(&network);
+    let Network::Gated(gate) = &mut spec.network else { unreachable!() };
+    gate.services = vec![super::services::sleeper()];
     let mut steps = 0;
     for nth in 1..60 {
         let mut faulty = Faulty::at(nth);
