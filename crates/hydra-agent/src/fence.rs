@@ -8,6 +8,8 @@ mod privileges;
 mod prove;
 mod rules;
 
+pub(crate) use prove::loopback as prove_loopback;
+
 use crate::{environment::Environment, events::WriteError};
 use std::{collections::BTreeMap, net::SocketAddr, os::unix::process::CommandExt, process::Command};
 
@@ -90,6 +92,16 @@ pub(crate) fn enter(
 pub(crate) fn stands(say: &mut dyn FnMut(String) -> Result<(), WriteError>) -> Result<(), FenceError> {
     let proof = prove::alone().map_err(FenceError::at("prove"))?;
     Ok(say(format!("made from outside: {proof}"))?)
+}
+
+/// An interface besides loopback that is up.
+pub(crate) fn other_interface() -> Result<Option<String>, String> {
+    prove::other_interface()
+}
+
+/// Ok when no capability is left and none can be had.
+pub(crate) fn unprivileged() -> Result<(), String> {
+    privileges::check_after()
 }
 
 fn second_half(

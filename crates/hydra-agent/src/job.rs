@@ -7,7 +7,7 @@ use crate::{
     environment::Environment,
     events::EventSink,
     failure::Failure,
-    fence, literal, outputs,
+    fence, literal, outputs, probe,
     relay::Relay,
     scrub::Scrub,
     work::Work,
@@ -15,6 +15,7 @@ use crate::{
 use hydra_core::{
     agent_event::{AgentEnd, EventKind},
     contract_files::{FenceMode, JobInput, JobResult, PROVE_FENCE, PROVE_ISOLATED, SCHEMA, exit},
+    probe::PROBE_EGRESS,
 };
 use std::{
     io::{self, Write},
@@ -48,7 +49,8 @@ pub fn run(args: AgentArgs) -> i32 {
         Some(PROVE_ISOLATED) => Some(FenceMode::Isolated),
         Some(_) | None => None,
     };
-    if proves.is_none() && contract::is_literal(&args) {
+    let probes = env.get("HYDRA_MODE") == Some(PROBE_EGRESS);
+    if proves.is_none() && !probes && contract::is_literal(&args) {
         return literal::run(&args, &env, &scrub, started);
     }
     let mut sink = match EventSink::open(&args.out, Box::new(io::stdout()), scrub.clone()) {
@@ -61,6 +63,12 @@ pub fn run(args: AgentArgs) -> i32 {
     if let Some(mode) = proves {
         return match fence_in(&env, mode, &[], &[], &mut sink) {
             Ok(_) => exit::DONE,
+            Err(failure) => refuse(&failure, None, &args.out, &mut sink, &scrub),
+        };
+    }
+    if probes {
+        return match probe::run(&env, &args.out, &mut sink) {
+            Ok(()) => exit::DONE,
             Err(failure) => refuse(&failure, None, &args.out, &mut sink, &scrub),
         };
     }

@@ -19,6 +19,7 @@ pub mod lines;
 mod literal;
 mod meter;
 mod outputs;
+mod probe;
 mod process;
 mod quality;
 mod relay;

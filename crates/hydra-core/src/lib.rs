@@ -26,6 +26,7 @@ pub mod pin;
 pub mod plan;
 pub mod ports;
 pub mod prices;
+pub mod probe;
 pub mod prompt;
 pub mod publish;
 pub mod record;

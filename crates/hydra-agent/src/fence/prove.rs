@@ -44,15 +44,19 @@ pub(super) fn prove() -> Result<String, String> {
 
 /// The same where there must be no interface but loopback.
 pub(super) fn alone() -> Result<String, String> {
-    // Tunnel devices that the kernel makes in every namespace are down.
+    match other_interface()? {
+        Some(name) => Err(format!("the container has the interface {name}: it does not stand behind a gate")),
+        None => prove(),
+    }
+}
+
+/// An interface besides loopback that is up. Tunnel devices that the kernel makes in every namespace are down.
+pub(super) fn other_interface() -> Result<Option<String>, String> {
     let is_up = |name: &str| {
         let flags = fs::read_to_string(format!("/sys/class/net/{name}/flags")).unwrap_or_default();
         u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).is_ok_and(|flags| flags & 1 == 1)
     };
-    match interfaces()?.iter().find(|(name, _)| is_up(name)) {
-        Some((name, _)) => Err(format!("the container has the interface {name}: it does not stand behind a gate")),
-        None => prove(),
-    }
+    Ok(interfaces()?.into_iter().map(|(name, _)| name).find(|name| is_up(name)))
 }
 
 fn judge(fates: &[(String, Fate)], alone: bool) -> Result<String, String> {
@@ -130,7 +134,7 @@ fn neighbours(route: &str) -> Vec<Ipv4Addr> {
 }
 
 /// Whether a connection over loopback carries a byte.
-fn loopback() -> Result<(), String> {
+pub(crate) fn loopback() -> Result<(), String> {
     let carry = || -> std::io::Result<[u8; 1]> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let mut client = TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(5))?;
