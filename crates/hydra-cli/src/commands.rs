@@ -86,10 +86,36 @@ fn issue(text: &str, settings: &Settings) -> Result<IssueKey, Failure> {
 /// What a hold is on: everything, a repository or an issue. Names are spelled as the configuration spells them.
 fn scope(text: Option<&str>, settings: &Settings) -> Result<Scope, Failure> {
     let Some(text) = text else { return Ok(Scope::All) };
-    match text.parse::<RepoName>() {
-        Ok(repo) => Ok(Scope::Repo(spelled(repo, settings))),
-        Err(_) => issue(text, settings).map(Scope::Issue),
+    let scope = match text.parse::<RepoName>() {
+        Ok(repo) => Scope::Repo(spelled(repo, settings)),
+        Err(_) => issue(text, settings).map(Scope::Issue)?,
+    };
+    let repo = match &scope {
+        Scope::All => None,
+        Scope::Repo(repo) => Some(repo),
+        Scope::Issue(issue) => Some(&issue.repo),
+    };
+    // Without a list the board says which there are.
+    match repo.filter(|repo| !settings.repos.is_empty() && !settings.repos.contains(repo)) {
+        None => Ok(scope),
+        Some(repo) => {
+            let known: Vec<String> = settings.repos.iter().map(ToString::to_string).collect();
+            let why =
+                format!("{repo} is not among the repositories of this installation, so nothing of it would be held");
+            Err(Failure::new(Exit::Usage, why).help(format!("they are {}", known.join(", "))))
+        }
     }
+}
+
+/// What acts on an installation needs one: a command in a wrong folder that does nothing must not look as if it had done it.
+fn installation(context: &Context) -> Result<Settings, Failure> {
+    let settings = context.load()?.settings;
+    if settings.config_file.is_none() && context.state_dir.is_none() && !settings.state_dir.exists() {
+        let why =
+            format!("there is no installation of Hydra here: no hydra.toml in {} or above it", context.cwd.display());
+        return Err(Failure::new(Exit::Configuration, why).help("change to its folder, or name it with --config FILE"));
+    }
+    Ok(settings)
 }
 
 /// GitHub does not tell `acme/Shop` from `acme/shop`; holds and job names do.

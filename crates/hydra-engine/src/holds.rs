@@ -65,20 +65,26 @@ impl Holds {
     pub fn read(state: &StateDir) -> Result<Self, StoreError> {
         Ok(store::read_json(&state.holds())?.unwrap_or_default())
     }
-    /// Sets a hold; durable when it returns.
+    /// Sets a hold; durable when it returns. A cancel is not replaced by a pause, which would lapse: then it is returned, and stands.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn set(state: &StateDir, scope: &Scope, entry: HoldEntry) -> Result<(), StoreError> {
+    pub fn set(state: &StateDir, scope: &Scope, entry: HoldEntry) -> Result<Option<HoldEntry>, StoreError> {
         let _turn = store::lock(&state.holds())?;
         let mut holds = Self::read(state)?;
+        if let Scope::Issue(issue) = scope
+            && let Some(stands) = holds.issues.get(&issue.to_string()).filter(|stands| stands.cancel && !entry.cancel)
+        {
+            return Ok(Some(stands.clone()));
+        }
         match scope {
             Scope::All => holds.all = Some(entry),
             Scope::Repo(repo) => _ = holds.repos.insert(repo.to_string(), entry),
             Scope::Issue(issue) => _ = holds.issues.insert(issue.to_string(), entry),
         }
         holds.schema = 1;
-        store::write_json(&state.holds(), &holds)
+        store::write_json(&state.holds(), &holds)?;
+        Ok(None)
     }
     /// Lifts a hold; returns it, if there was one.
     ///
@@ -139,6 +145,9 @@ mod tests {
         let again = Holds::read(&state).unwrap();
         let now = at("2026-11-25T00:00:00Z");
         assert_eq!(again.of_issue(&issue, now).unwrap().kind, HoldKind::Cancel);
+        let lapses = HoldEntry { reason: "lunch".into(), until: Some(now), set_at: now, cancel: false };
+        let stands = Holds::set(&state, &Scope::Issue(issue.clone()), lapses).unwrap().unwrap();
+        assert_eq!((stands.cancel, Holds::read(&state).unwrap()), (true, again));
         assert!(Holds::lift(&state, &Scope::Issue(issue.clone())).unwrap().unwrap().cancel);
         assert_eq!(Holds::lift(&state, &Scope::Issue(issue)).unwrap(), None);
     }

@@ -54,13 +54,15 @@ impl Operator {
     ///
     /// # Errors
     /// When it could not be made durable.
-    pub fn hold(&self, scope: &Scope, entry: HoldEntry) -> Result<(), EngineError> {
+    pub fn hold(&self, scope: &Scope, entry: HoldEntry) -> Result<Option<HoldEntry>, EngineError> {
         let facts = serde_json::json!({
             "command": if entry.cancel { "cancel" } else { "pause" }, "scope": scope.to_string(), "reason": entry.reason, "until": entry.until,
         });
-        Holds::set(&self.state, scope, entry)?;
-        self.note(scope, &facts);
-        Ok(())
+        let stands = Holds::set(&self.state, scope, entry)?;
+        if stands.is_none() {
+            self.note(scope, &facts);
+        }
+        Ok(stands)
     }
 
     /// Lifts a hold; returns it, if there was one.

@@ -34,13 +34,16 @@ impl Report {
 }
 
 pub(super) fn pause(context: &Context, args: &PauseArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
+    let settings = super::installation(context)?;
     let scope = super::scope(args.target.as_deref(), &settings)?;
     let now = Timestamp::now();
     let until = args.until.as_deref().map(|text| until(text, now)).transpose()?;
     let entry = HoldEntry { reason: args.reason.clone(), until, set_at: now, cancel: false };
     let report = Report::of(&scope, &entry);
-    operator(&settings)?.hold(&scope, entry)?;
+    if let Some(cancelled) = operator(&settings)?.hold(&scope, entry)? {
+        let why = format!("{scope} is cancelled already ({}), and stays so", cancelled.reason);
+        return Err(Failure::new(Exit::Failed, why).help(format!("`hydra resume{}` lifts it", target(&scope))));
+    }
     if context.screen.json {
         context.screen.json("pause", &report)?;
         return Ok(Exit::Ok);
@@ -52,7 +55,7 @@ pub(super) fn pause(context: &Context, args: &PauseArgs) -> Result<Exit, Failure
 }
 
 pub(super) fn resume(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
+    let settings = super::installation(context)?;
     let scope = super::scope(args.target.as_deref(), &settings)?;
     let Some(entry) = operator(&settings)?.lift(&scope)? else {
         let what = match &scope {

@@ -22,7 +22,7 @@ struct Report {
 }
 
 pub(super) fn run(context: &Context, args: &StopArgs) -> Result<Exit, Failure> {
-    let settings = context.load()?.settings;
+    let settings = super::installation(context)?;
     let operator = operator(&settings)?;
     let report = super::block_on(async {
         let runtime = compose::runtime(context, &settings)?;

@@ -53,6 +53,11 @@ pub fn explain(screen: &Screen, clean: &Clean, facts: &IssueFacts, now: Timestam
         for line in aligned(&facts.stages.iter().map(|stage| stage_row(stage, clean, now)).collect::<Vec<_>>()) {
             screen.line(line)?;
         }
+        if let Some(last) = facts.stages.last() {
+            screen.line(
+                screen.tint(Tint::Dim, &format!("  `hydra logs {}` shows the last one; --json names all", last.job)),
+            )?;
+        }
     }
     if !facts.next.is_empty() {
         screen.line("")?;
@@ -62,7 +67,8 @@ pub fn explain(screen: &Screen, clean: &Clean, facts: &IssueFacts, now: Timestam
         }
     }
     if !facts.reasons.is_empty() {
-        let title = if facts.next.is_empty() { "Why it does nothing" } else { "Why not more" };
+        let still = facts.next.is_empty() && !facts.jobs.iter().any(|job| job.state == "running");
+        let title = if still { "Why it does nothing" } else { "Why not more" };
         screen.line("")?;
         screen.line(screen.tint(Tint::Bold, title))?;
     }
@@ -146,7 +152,8 @@ fn seen(facts: &IssueFacts, clean: &Clean, now: Timestamp) -> Vec<Vec<String>> {
         row("card", column.clone());
     }
     let cost = cost(&facts.spend);
-    row("spent", if cost.is_empty() { "nothing".to_owned() } else { cost });
+    let so_far = if facts.jobs.iter().any(|job| job.spend.turns > 0) { "nothing in ended stages" } else { "nothing" };
+    row("spent", if cost.is_empty() { so_far.to_owned() } else { cost });
     rows
 }
 

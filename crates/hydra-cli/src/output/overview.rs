@@ -15,7 +15,11 @@ use hydra_engine::status::{AccountFacts, IssueFacts, Overview};
 /// # Errors
 /// When the output cannot be written.
 pub fn show(screen: &Screen, clean: &Clean, all: &Overview) -> Result<(), Failure> {
-    let repos = if all.repos.is_empty() { "no repository could be seen".to_owned() } else { all.repos.join(", ") };
+    let repos = if all.repos.is_empty() {
+        "no repository could be seen: what follows is not known to be all".to_owned()
+    } else {
+        all.repos.join(", ")
+    };
     screen.line(format!("{}  {}  {}", screen.tint(Tint::Bold, &all.instance), clean.line(&repos), time(all.now)))?;
     screen.line(format!("slots {} of {} in use; {}", all.slots.used, all.slots.total, money(all)))?;
     let accounts: Vec<String> = all.accounts.iter().map(account).collect();

@@ -1,6 +1,9 @@
 //! The operator's commands on a pipeline: what they print, what they do, and what they leave alone.
 
-use crate::stage::{REPO, Stage, TRIGGER};
+use crate::{
+    harness::Sandbox,
+    stage::{REPO, Stage, TRIGGER},
+};
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -123,6 +126,7 @@ What was done
   quality            pass  N s                                  green: lint, test, build
   code-review        pass  N s  $0.N, 4 turns, N tokens   pass
   security-review    pass  N s  $0.N, 4 turns, N tokens   pass
+  `hydra logs hydra-words-1-g1-security-review-r0-a0-ID` shows the last one; --json names all
 
 Why it does nothing
   pull request #2 is ready and waits for a person
@@ -483,4 +487,28 @@ fn in_an_outage_status_says_what_this_machine_knows_and_prune_keeps_everything()
     // Credentials can be taken out of use all the same.
     let stop = stage.sandbox.run(&["stop", "--credential", "main"]);
     assert!(stop.code == 0 && stop.out.contains(&format!("stopped  {job}")), "{}", stop.all());
+}
+
+#[test]
+fn a_hold_on_nothing_is_refused_and_a_pause_does_not_take_a_cancel_away() {
+    let nowhere = Sandbox::new();
+    for args in [&["pause", "--reason", "x"][..], &["resume"], &["stop", "--credential", "git:builder"]] {
+        let ran = nowhere.run(args);
+        assert_eq!(ran.code, 3, "{}", ran.all());
+        assert!(ran.err.contains("there is no installation of Hydra here"), "{}", ran.all());
+    }
+    assert!(!nowhere.work(".hydra").exists());
+    let sandbox = Sandbox::complete();
+    for target in ["acme/wrods", "acme/wrods#1"] {
+        let ran = sandbox.run(&["pause", target, "--reason", "x"]);
+        assert_eq!(ran.code, 2, "{}", ran.all());
+        assert!(ran.err.contains("acme/wrods is not among the repositories"), "{}", ran.all());
+        assert!(ran.err.contains("they are acme/widgets"), "{}", ran.all());
+    }
+    let holds = r#"{"schema":1,"issues":{"acme/widgets#1":{"reason":"dangerous","until":null,"set_at":"2026-11-24T10:00:00Z","cancel":true}}}"#;
+    sandbox.write(".hydra/holds.json", holds);
+    let ran = sandbox.run(&["pause", "1", "--reason", "lunch", "--until", "2s"]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.err.contains("acme/widgets#1 is cancelled already (dangerous), and stays so"), "{}", ran.all());
+    assert_eq!(sandbox.read(".hydra/holds.json"), holds);
 }

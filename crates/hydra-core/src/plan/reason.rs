@@ -139,7 +139,7 @@ impl fmt::Display for Reason {
             Self::Closed => f.write_str("the issue is closed; open it again to go on"),
             Self::Archived => f.write_str("the repository is archived and refuses every write"),
             Self::Leased { owner, until } => {
-                write!(f, "another orchestrator ({owner}) holds the lease until {until:.0}")
+                write!(f, "the orchestrator {owner} works on it and holds its lease until {until:.0}")
             }
             Self::Running { stage, since, doing } if doing.is_empty() => write!(f, "{stage} runs since {since:.0}"),
             Self::Running { stage, since, doing } => write!(f, "{stage} runs since {since:.0}: {doing}"),

@@ -157,7 +157,7 @@ async fn a_poll_that_overlaps_another_leaves_alone_what_that_one_holds_and_says_
     let second = story.another_issue("Change: change-2\n");
     let mut two = story.engine("two");
     let ended = story.run(&mut two).await;
-    holds(&reasons_of(&ended, story.issue), &["another orchestrator (story/here/one) holds the lease until"]);
+    holds(&reasons_of(&ended, story.issue), &["the orchestrator story/here/one works on it and holds its lease until"]);
     assert!(story.labels_of(second).contains(&"done".to_owned()), "it takes what nobody holds");
     assert_eq!(story.stages(), ["build/0: running"], "the other's is as it was");
 }
@@ -191,7 +191,7 @@ async fn another_machine_waits_until_the_dead_ones_lease_lapses_and_takes_over_w
     let elsewhere = tempfile::tempdir().unwrap();
     let mut heir = story.engine_in("two", elsewhere.path());
     let ended = story.run(&mut heir).await;
-    holds(&story.reasons(&ended), &["another orchestrator (story/here/one) holds the lease until"]);
+    holds(&story.reasons(&ended), &["the orchestrator story/here/one works on it and holds its lease until"]);
     assert_eq!(ended.writes, 0);
     assert_eq!(story.pulls().len(), 0);
     tokio::time::sleep(Duration::from_millis(600)).await;

@@ -59,7 +59,7 @@ async fn of_two_that_look_at_the_same_moment_one_wins_and_the_other_says_who() {
     assert!(lost.failures[0].why.contains("another orchestrator took the lease"), "{:?}", lost.failures);
     let (one, two) = futures_util::join!(world.run(&mut a), world.run(&mut b));
     let told = format!("{} {}", reasons(&one, 1), reasons(&two, 1));
-    assert!(told.contains("another orchestrator (test/there/") && told.contains("holds the lease until"), "{told}");
+    assert!(told.contains("the orchestrator test/there/") && told.contains("holds its lease until"), "{told}");
     assert!(world.labels(1).contains(&"done".to_owned()), "{:?}", world.labels(1));
     assert_eq!(starts.stages().len(), 4, "{:?}", starts.stages());
     let ended = end::of(&world).await;
