@@ -1,6 +1,7 @@
 //! Hosts whose requests the gate looks into: one certificate for all of them, made for one job, and the registries' credentials.
 
 use hydra_core::{
+    Timestamp,
     egress::HostName,
     job::{CredentialName, InputFile, JobSpec, Network},
 };
@@ -22,7 +23,11 @@ const BEFORE: Duration = Duration::from_secs(60 * 60);
 const AFTER: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// Gives the gate what it needs to look into requests, and the job the authority that it may believe.
-pub(crate) fn equip(registries: &BTreeMap<String, SecretString>, spec: &mut JobSpec) -> Result<(), String> {
+pub(crate) fn equip(
+    registries: &BTreeMap<String, SecretString>,
+    spec: &mut JobSpec,
+    now: Timestamp,
+) -> Result<(), String> {
     let Network::Gated(gated) = &mut spec.network else { return Ok(()) };
     if gated.config.inspect.is_empty() {
         return Ok(());
@@ -39,7 +44,7 @@ pub(crate) fn equip(registries: &BTreeMap<String, SecretString>, spec: &mut JobS
     }
     let hosts: Vec<&HostName> = gated.config.inspect.keys().collect();
     let made =
-        certificate(&hosts).map_err(|error| format!("cannot make the certificate of inspected hosts: {error}"))?;
+        certificate(&hosts, now).map_err(|error| format!("cannot make the certificate of inspected hosts: {error}"))?;
     gated.withheld.certificate = Some(made.chain_and_key);
     spec.inputs.insert(AUTHORITY.to_owned(), InputFile::Bytes(made.authority.into_bytes()));
     Ok(())
@@ -51,8 +56,8 @@ struct Made {
 }
 
 /// An authority that can speak for these hosts alone, and one certificate for them. The authority's own key is forgotten at once.
-fn certificate(hosts: &[&HostName]) -> Result<Made, rcgen::Error> {
-    let now = SystemTime::now();
+fn certificate(hosts: &[&HostName], now: Timestamp) -> Result<Made, rcgen::Error> {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.distinguished_name = named("Hydra egress gate, one job's authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -119,13 +124,13 @@ mod tests {
     #[test]
     fn its_certificate_is_believed_for_the_inspected_hosts_and_for_no_other() {
         let hosts: [HostName; 2] = ["npm.example.org", "pip.example.org"].map(|host| host.parse().unwrap());
-        let made = certificate(&hosts.iter().collect::<Vec<_>>()).unwrap();
+        let made = certificate(&hosts.iter().collect::<Vec<_>>(), Timestamp::now()).unwrap();
         let held = made.chain_and_key.expose_secret();
         for name in ["npm.example.org", "pip.example.org"] {
             shake(&made.authority, held, name).unwrap();
         }
         assert!(shake(&made.authority, held, "api.example.org").is_err());
-        let another = certificate(&hosts.iter().collect::<Vec<_>>()).unwrap();
+        let another = certificate(&hosts.iter().collect::<Vec<_>>(), Timestamp::now()).unwrap();
         assert!(shake(&another.authority, held, "npm.example.org").is_err(), "each job has an authority of its own");
         assert!(!made.authority.contains("PRIVATE"));
     }

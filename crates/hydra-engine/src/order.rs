@@ -192,7 +192,7 @@ pub(crate) async fn build(
     if config.api.is_some() {
         withhold::withhold(shared, order, accounts, job.allowance, &mut spec).await?;
     }
-    inspect::equip(&config.registries, &mut spec)?;
+    inspect::equip(&config.registries, &mut spec, now)?;
     Ok((spec, note))
 }
 

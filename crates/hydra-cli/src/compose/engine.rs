@@ -110,6 +110,17 @@ fn upstream(settings: &Settings) -> Result<Upstream, Failure> {
     Ok(Upstream { endpoint, tls: url.scheme() == "https", private: own.is_some(), authority: None })
 }
 
+/// The hosts of the model API, where the gate stands before it: they are reached through its port, and not by name.
+pub(crate) fn behind_the_model_port(settings: &Settings) -> Vec<String> {
+    let values = &settings.values;
+    let signs = values.egress.mode == EgressMode::Isolated && values.credentials.model == ModelCredential::Withheld;
+    if !signs || values.runtime.kind == RuntimeKind::Process {
+        return Vec::new();
+    }
+    let own = upstream(settings).map(|upstream| upstream.endpoint.host().to_owned());
+    own.into_iter().chain(url::Url::parse(PROVIDER).ok().and_then(|url| url.host_str().map(str::to_owned))).collect()
+}
+
 /// The configuration as the engine is told it.
 ///
 /// # Errors

@@ -344,12 +344,13 @@ error: [work]/hydra.toml:16: `personas.clyde-barcode.stages`: there is no stage 
     `----
   help: did you mean "security-review"?
 error: [work]/hydra.toml:12: `egress.base`: "*.com" is not a host pattern: it stands over a public suffix, under which anybody can have a name
-    ,-[[work]/hydra.toml:12:8]
+    ,-[[work]/hydra.toml:12:9]
  11 | [egress]
  12 | base = ["*.com"]
-    :        ^^^^^^^^^
+    :         ^^^^^^^
  13 | [personas.al-gorithn]
     `----
+  help: write one name, such as api.example.com, or *.example.com for all of one label more
 error: [work]/hydra.toml:10: `models.all`: the model "claude-opus-9" has no price in the table of 2026-11-23: add [prices."claude-opus-9"] with input, output, cache_read and cache_write (USD per million tokens) to hydra.toml, or use "claude-opus-4"
     ,-[[work]/hydra.toml:10:7]
   9 | [models]
@@ -639,7 +640,14 @@ fn egress_check_names_the_line_and_the_file_or_the_line_that_would_open_it() {
     let refused = sandbox.run(&["egress", "check", "pypi.org.evil.test"]);
     assert_eq!(refused.code, 1, "{}", refused.all());
     assert!(refused.out.contains("refused for builder: dns.not_allowed"), "{}", refused.all());
-    assert!(refused.out.contains("egress.extra.builder += \"pypi.org.evil.test\""), "{}", refused.all());
+    let pasted: toml::Table = refused.out.split_once("hydra.toml:\n").unwrap().1.parse().unwrap();
+    let builder = pasted["egress"]["extra"]["builder"].as_array().unwrap();
+    let names: Vec<&str> = builder.iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(names.contains(&"pypi.org.evil.test") && names.contains(&"index.crates.io"), "{}", refused.all());
+    let api = sandbox.run(&["egress", "check", "api.anthropic.com"]);
+    assert!(api.code == 0 && api.out.contains("through the model port alone for builder"), "{}", api.all());
+    let api = sandbox.run(&["egress", "check", "api.anthropic.com", "--type", "quality"]);
+    assert!(api.code == 1 && api.out.contains("refused for quality"), "{}", api.all());
     let json = sandbox.run(&["egress", "check", "pypi.org.evil.test", "--json"]).json();
     assert_eq!((json["allowed"].as_bool(), json["reason"].as_str()), (Some(false), Some("dns.not_allowed")));
 

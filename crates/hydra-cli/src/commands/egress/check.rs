@@ -1,22 +1,32 @@
 //! `hydra egress check HOST`: would it be reached, by which line of which file, and what would open it. It asks nobody.
 
+use super::denials::paste;
 use crate::{
-    args::EgressCheckArgs, config::Settings, context::Context, exit::Exit, failure::Failure, output::screen::Tint,
+    args::EgressCheckArgs, compose, config::Settings, context::Context, exit::Exit, failure::Failure,
+    output::screen::Tint,
 };
-use hydra_core::egress::{Decision, HostName, HostPattern, decide};
+use hydra_core::{
+    ContainerType,
+    egress::{Decision, HostName, HostPattern, InspectRule, decide},
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
 struct Answer {
     host: HostName,
-    container: hydra_core::ContainerType,
+    container: ContainerType,
     allowed: bool,
     /// `base`, or the container type whose list holds the line.
     list: Option<String>,
     line: Option<String>,
     /// `FILE:LINE`, or that it is compiled in.
     place: Option<String>,
+    /// `model-port`: the gate asks it for the agent, and signs; by its name the agent does not reach it.
+    through: Option<&'static str>,
+    /// What may be asked of it, where its requests are looked into.
+    inspect: Option<InspectRule>,
     reason: Option<&'static str>,
+    /// TOML for `hydra.toml`, whole.
     hint: Option<String>,
 }
 
@@ -33,17 +43,25 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
         list: None,
         line: None,
         place: None,
+        through: None,
+        inspect: settings.egress.inspected(args.container).remove(&host),
         reason: None,
         hint: None,
     };
+    let has_agent = args.container != ContainerType::Quality;
+    if has_agent && compose::engine::behind_the_model_port(&settings).iter().any(|own| own == host.as_str()) {
+        (answer.allowed, answer.through) = (true, Some("model-port"));
+    }
+    let opens = paste::one(&settings, args.container, &host);
     match decide(&settings.egress, args.container, &host) {
         Decision::Allowed(line) => {
             answer.allowed = true;
             answer.place = Some(place(&settings, &line.pattern));
             (answer.list, answer.line) = (Some(line.list), Some(line.pattern.to_string()));
         }
-        Decision::Denied { reason, hint } => {
-            (answer.reason, answer.hint) = (Some(reason.as_str()), Some(hint));
+        Decision::Denied { .. } if answer.allowed => {}
+        Decision::Denied { reason, .. } => {
+            (answer.reason, answer.hint) = (Some(reason.as_str()), Some(opens.lines.clone()));
         }
     }
     let exit = if answer.allowed { Exit::Ok } else { Exit::Failed };
@@ -53,18 +71,40 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
     }
     let screen = &context.screen;
     let (host, container) = (&answer.host, answer.container);
+    if answer.through.is_some() {
+        let word = screen.tint(Tint::Good, "through the model port alone");
+        screen.line(format!(
+            "{host}: {word} for {container}: the gate asks it and signs; by its name no agent reaches it"
+        ))?;
+        return Ok(exit);
+    }
     match (&answer.line, &answer.list, &answer.place) {
         (Some(line), Some(list), Some(place)) => {
             let word = screen.tint(Tint::Good, "allowed");
             screen.line(format!("{host}: {word} for {container}, port 443, by {line:?} of egress {list} ({place})"))?;
+            if let Some(rule) = &answer.inspect {
+                screen.line(format!("  its requests are looked into: {}", asked(rule)))?;
+            }
         }
         _ => {
             let word = screen.tint(Tint::Bad, "refused");
             screen.line(format!("{host}: {word} for {container}: {}", answer.reason.unwrap_or_default()))?;
-            screen.line(format!("  to open it, in hydra.toml: {}", answer.hint.unwrap_or_default()))?;
+            screen.line(format!("{}:", opens.heading()))?;
+            for line in opens.lines.lines() {
+                screen.line(format!("  {line}"))?;
+            }
         }
     }
     Ok(exit)
+}
+
+/// What may be asked, in words.
+fn asked(rule: &InspectRule) -> String {
+    let methods: Vec<String> = rule.methods.iter().map(ToString::to_string).collect();
+    let paths: Vec<String> = rule.paths.iter().map(ToString::to_string).collect();
+    let paths = if paths.is_empty() { "any path".to_owned() } else { format!("below {}", paths.join(", ")) };
+    let signed = rule.credential.as_ref().map(|name| format!("; signed with registry:{name}")).unwrap_or_default();
+    format!("{} of {paths}{signed}", methods.join(", "))
 }
 
 /// Where a line stands: the first line of the configuration's file that holds it as a text.

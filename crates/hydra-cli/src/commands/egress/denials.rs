@@ -1,7 +1,7 @@
 //! `hydra egress denials [JOB]`: what jobs were refused, how often, why, and the lines that would open it.
 
 mod gather;
-mod paste;
+pub(super) mod paste;
 mod rows;
 mod words;
 

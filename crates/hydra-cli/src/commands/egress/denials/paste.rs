@@ -20,7 +20,7 @@ type Hosts = BTreeMap<ContainerType, BTreeSet<HostName>>;
 
 /// Lines for one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Paste {
+pub(in crate::commands::egress) struct Paste {
     /// `hydra.toml`'s path, or `.hydra.toml`.
     pub(super) file: String,
     /// Whose `.hydra.toml`.
@@ -32,11 +32,11 @@ pub(super) struct Paste {
     /// Names that were left out.
     pub(super) more: usize,
     /// TOML.
-    pub(super) lines: String,
+    pub(in crate::commands::egress) lines: String,
 }
 
 impl Paste {
-    pub(super) fn heading(&self) -> String {
+    pub(in crate::commands::egress) fn heading(&self) -> String {
         let place = match (&self.repo, self.replaces) {
             (Some(repo), _) => format!(" of {repo}, which the organisation's floor lets it open by itself"),
             (None, Some(table)) => format!(", in the place of its {table}"),
@@ -62,16 +62,25 @@ pub(super) fn pastes(rows: &[Row], settings: &Settings) -> Vec<Paste> {
     }
     let mut pastes = Vec::new();
     if !own.0.is_empty() {
-        let (hosts, more) = own;
-        let file = settings.config_file.as_ref().map_or("hydra.toml".to_owned(), |path| path.display().to_string());
-        let replaces = has_extra(settings).then_some("[egress.extra]");
-        pastes.push(Paste { file, repo: None, replaces, lines: of_hydra(&settings.egress, &hosts), hosts, more });
+        pastes.push(for_hydra(settings, own.0, own.1));
     }
     for (repo, (hosts, more)) in theirs {
         let lines = of_target(&hosts);
         pastes.push(Paste { file: target::FILE.to_owned(), repo: Some(repo), replaces: None, lines, hosts, more });
     }
     pastes
+}
+
+/// What opens one host for one type, in `hydra.toml`.
+pub(in crate::commands::egress) fn one(settings: &Settings, container: ContainerType, host: &HostName) -> Paste {
+    let hosts = Hosts::from([(container, BTreeSet::from([host.clone()]))]);
+    for_hydra(settings, hosts, 0)
+}
+
+fn for_hydra(settings: &Settings, hosts: Hosts, more: usize) -> Paste {
+    let file = settings.config_file.as_ref().map_or("hydra.toml".to_owned(), |path| path.display().to_string());
+    let replaces = has_extra(settings).then_some("[egress.extra]");
+    Paste { file, repo: None, replaces, lines: of_hydra(&settings.egress, &hosts), hosts, more }
 }
 
 fn add((hosts, more): &mut (Hosts, usize), container: ContainerType, host: &HostName) {
