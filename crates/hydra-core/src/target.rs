@@ -5,10 +5,14 @@ use crate::{
     ContainerType,
     contract_files::QualityCommand,
     diagnostic::{Diagnostic, line_of, unknown_key_hint},
+    egress::HostPattern,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 mod glob;
 pub use glob::matches;
@@ -91,6 +95,7 @@ impl Target {
         let table = DeTable::parse(text).map_err(|error| broken(&error))?;
         let mut faults = Vec::new();
         unknown_keys(text, table.get_ref(), &mut faults);
+        hosts(text, table.get_ref(), &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -183,6 +188,21 @@ fn unknown_keys(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
             let message = format!("the key `{}.{}` is unknown", key.get_ref(), name.get_ref());
             faults.push(Diagnostic::line(FILE, line, message).hint(unknown_key_hint(name.get_ref(), inner)));
         }
+    }
+}
+
+/// Every line of `[egress]` that is no pattern. Whether the organisation's floor allows a pattern is seen when a job is ordered.
+fn hosts(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
+    let Some(DeValue::Table(types)) = table.get("egress").map(Spanned::get_ref) else { return };
+    let lists = types.values().filter_map(|list| list.get_ref().as_array());
+    for entry in lists.flatten() {
+        let DeValue::String(line) = entry.get_ref() else { continue };
+        let Err(error) = line.parse::<HostPattern>() else { continue };
+        let fault = Diagnostic::line(FILE, line_of(text, entry.span().start), error.to_string());
+        faults.push(match HostPattern::suggestion(line) {
+            Some(help) => fault.hint(help),
+            None => fault,
+        });
     }
 }
 

@@ -5,7 +5,7 @@ mod inspect;
 use super::{
     file::{HydraToml, Identities},
     personas::PersonaEntry,
-    problem::{Problem, Problems},
+    problem::{Place, Problem, Problems},
     source_text::SourceText,
 };
 use hydra_core::{
@@ -70,8 +70,13 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn report(&mut self, key: &str, message: impl std::fmt::Display, help: Option<String>) {
+        let place = self.file.and_then(|file| file.place_of(key));
+        self.report_at(place, key, message, help);
+    }
+
+    fn report_at(&mut self, place: Option<Place>, key: &str, message: impl std::fmt::Display, help: Option<String>) {
         let message = crate::output::mask::scrub(&format!("`{key}`: {message}"));
-        let mut problem = Problem::config(message).maybe_at(self.file.and_then(|file| file.place_of(key)));
+        let mut problem = Problem::config(message).maybe_at(place);
         problem.help = help;
         self.problems.push(problem);
     }
@@ -221,10 +226,16 @@ impl Pass<'_> {
 
     fn hosts(&mut self, key: &str, lines: &[String]) -> BTreeSet<HostPattern> {
         let mut hosts = BTreeSet::new();
-        for line in lines {
+        for (at, line) in lines.iter().enumerate() {
             match line.parse::<HostPattern>() {
                 Ok(host) => _ = hosts.insert(host),
-                Err(error) => self.report(key, error, None),
+                Err(error) => {
+                    let place = self.file.and_then(|file| file.place_of_entry(key, at));
+                    let form = || {
+                        "write one name, such as api.example.com, or *.example.com for all of one label more".to_owned()
+                    };
+                    self.report_at(place, key, error, Some(HostPattern::suggestion(line).unwrap_or_else(form)));
+                }
             }
         }
         hosts

@@ -58,6 +58,19 @@ impl SourceText {
     /// The place of a key, `github.org`, where the file has it.
     #[must_use]
     pub fn place_of(&self, key: &str) -> Option<Place> {
+        Some(self.place(self.item(key)?.span()?))
+    }
+
+    /// The place of one entry of a list; of the list's key where it has no such entry.
+    #[must_use]
+    pub fn place_of_entry(&self, key: &str, at: usize) -> Option<Place> {
+        let entry =
+            self.item(key).and_then(Item::as_array).and_then(|list| list.get(at)).and_then(|entry| entry.span());
+        entry.map_or_else(|| self.place_of(key), |range| Some(self.place(range)))
+    }
+
+    /// The item of a key, or of as much of it as the file has.
+    fn item(&self, key: &str) -> Option<&Item> {
         let mut table: &dyn TableLike = self.doc.as_table();
         let mut parts = parts(key).into_iter().peekable();
         let mut found: Option<&Item> = None;
@@ -69,7 +82,7 @@ impl SourceText {
                 _ => break,
             }
         }
-        Some(self.place(found?.span()?))
+        found
     }
 }
 

@@ -18,6 +18,9 @@ pub fn show(failure: &Failure, json: bool, color: bool) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Problems that a person is shown: one mistake in a list of thousands is made thousands of times.
+const SHOWN: usize = 50;
+
 /// What a person reads.
 #[must_use]
 pub fn text(failure: &Failure, color: bool) -> String {
@@ -30,11 +33,13 @@ pub fn text(failure: &Failure, color: bool) -> String {
         }
         Failure::Configuration(problems) => {
             let mut text = String::new();
-            for problem in &problems.0 {
+            for problem in problems.0.iter().take(SHOWN) {
                 text.push_str(&problem_text(problem, color));
             }
-            if problems.0.len() > 1 {
-                text.push_str(&format!("{} problems\n", problems.0.len()));
+            match problems.0.len() {
+                0 | 1 => {}
+                all if all > SHOWN => text.push_str(&format!("{all} problems; the first {SHOWN} are shown\n")),
+                all => text.push_str(&format!("{all} problems\n")),
             }
             text
         }

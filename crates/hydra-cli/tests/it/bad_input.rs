@@ -5,6 +5,7 @@ mod disk;
 mod engine;
 mod forge;
 mod inspect;
+mod policies;
 mod tokens;
 
 use crate::{harness::Sandbox, stage::Stage};

@@ -6,6 +6,7 @@ use hydra_cli::{
     failure::Failure,
     output::errors,
 };
+use hydra_core::egress::EgressPolicy;
 use hydra_fuzz::fuzz;
 
 /// In every token of the corpus. What is cut down to a word like any other is none any more.
@@ -27,6 +28,10 @@ fn loaded(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> String {
         Ok(loaded) => {
             let shown = format!("{:?} {:?}", loaded.settings, loaded.shown);
             assert!(!shows_a_token(&shown), "a secret is shown");
+            // A policy that is taken is the same one wherever it is handed on.
+            let policy = &loaded.settings.egress;
+            let again: EgressPolicy = serde_json::from_str(&serde_json::to_string(policy).unwrap()).unwrap();
+            assert_eq!((&again, again.hash()), (policy, policy.hash()));
             match loaded.settings.check_complete() {
                 Ok(()) => "ok".to_owned(),
                 Err(problems) => format!("ok, {} missing", problems.0.len().min(5)),

@@ -91,7 +91,8 @@ fn host(text: &str) -> Result<String, &'static str> {
 /// A host name, or `*` in the place of its whole left-most label.
 ///
 /// `*.example.com` stands for exactly one label more: `a.example.com`, neither `example.com` nor `a.b.example.com`. It is never
-/// accepted over a public suffix, under which anybody can have a name.
+/// accepted over a public suffix, under which anybody can have a name. It is written in ASCII, so that nobody takes one name for another
+/// that looks like it; upper case, a dot at the end, and a line that stands twice change nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum HostPattern {
@@ -118,9 +119,23 @@ impl HostPattern {
             Self::Below(_) => self == other,
         }
     }
+    /// What might have been meant by a text that is no pattern.
+    #[must_use]
+    pub fn suggestion(text: &str) -> Option<String> {
+        let (star, rest) = text.strip_prefix("*.").map_or(("", text), |rest| ("*.", rest));
+        let bare = rest.strip_prefix("https://").unwrap_or(rest);
+        let bare = bare.split(['/', '?', '#']).next().unwrap_or(bare);
+        let bare = bare.strip_suffix(":443").unwrap_or(bare).trim();
+        let meant = format!("{star}{}", bare.parse::<HostName>().ok()?);
+        // As anything but what was written, and as something that can be.
+        (meant != text && meant.parse::<Self>().is_ok()).then(|| format!("write \"{meant}\", if that is what is meant"))
+    }
 }
 
 fn pattern(text: &str) -> Result<HostPattern, &'static str> {
+    if !text.is_ascii() {
+        return Err("letters beyond ASCII may look like others: a policy has the form that DNS knows");
+    }
     let Some(parent) = text.strip_prefix("*.") else {
         if text.contains('*') {
             return Err("a star stands for a whole label, the left-most one: *.example.com");

@@ -50,6 +50,20 @@ fn faults_have_lines_and_the_nearest_key() {
     assert!(Target::parse(b"a\n\xff").unwrap_err()[0].to_string().starts_with(".hydra.toml:2: it is not UTF-8"));
 }
 
+#[test]
+fn a_host_that_cannot_be_allowed_is_named_with_its_own_line() {
+    let text = "[egress]\nbuilder = [\n  \"registry.example.org\",\n  '*.com',\n  \"https://api.example.org/v1\",\n]\nquality = [\"0x7f.1\"]\n";
+    assert_eq!(
+        faults(text),
+        [
+            ".hydra.toml:4: \"*.com\" is not a host pattern: it stands over a public suffix, under which anybody can have a name",
+            ".hydra.toml:5: \"https://api.example.org/v1\" is not a host pattern: a scheme does not belong to it \
+             (write \"api.example.org\", if that is what is meant)",
+            ".hydra.toml:7: \"0x7f.1\" is not a host pattern: it is an address: only names can be allowed",
+        ]
+    );
+}
+
 proptest! {
     #[test]
     fn never_panics(text in "(\\[commands\\]|\\[|\\]|test|=|\"|\n|'|egress|\\.|\\PC){0,30}") {

@@ -73,9 +73,35 @@ fn over_broad_patterns_are_refused() {
         ("localhost", "one label"),
         ("10.0.0.1", "address"),
         ("*.10.0.0.1", "address"),
+        ("b\u{fc}cher.example", "ASCII"),
+        ("\u{430}pi.anthropic.com", "ASCII"),
+        ("*.ex\u{430}mple.com", "ASCII"),
     ] {
         let error = text.parse::<HostPattern>().unwrap_err();
         assert!(error.why.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn what_might_have_been_meant_is_said() {
+    for (text, meant) in [
+        ("https://api.example.com/v1", "api.example.com"),
+        ("api.example.com:443", "api.example.com"),
+        ("*.api.example.com:443", "*.api.example.com"),
+        (" Api.Example.com ", "api.example.com"),
+        ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+        ("\u{430}pi.anthropic.com", "xn--pi-6kc.anthropic.com"),
+    ] {
+        assert_eq!(
+            HostPattern::suggestion(text),
+            Some(format!("write \"{meant}\", if that is what is meant")),
+            "{text}"
+        );
+    }
+    for text in
+        ["*.com", "10.0.0.1", "localhost", "http://api.example.com", "api.example.com:80", "u@a.example", "", "*"]
+    {
+        assert_eq!(HostPattern::suggestion(text), None, "{text}");
     }
 }
 
@@ -116,7 +142,34 @@ fn dotted() -> impl Strategy<Value = String> {
     proptest::collection::vec("[ab]{1,2}|x-y|com|github|io|co|uk", 2..5).prop_map(|labels| labels.join("."))
 }
 
+/// Texts as people write them: in any case, with a dot at the end or none, with stars anywhere.
+fn written() -> impl Strategy<Value = String> {
+    let labels = "[abAB]{1,2}|x-y|\\*|\\*a|a\\*|com|co|uk|github|io|ck|kawasaki|jp|test|";
+    (proptest::collection::vec(labels, 1..5), any::<bool>())
+        .prop_map(|(labels, dot)| format!("{}{}", labels.join("."), if dot { "." } else { "" }))
+}
+
 proptest! {
+    /// Whatever is taken: at most one star, as a whole label, the left-most one, over a name that somebody has registered; and it matches
+    /// by its own letters, in small ones, without the dot at its end.
+    #[test]
+    fn what_is_taken_is_what_may_be(text in written(), host in dotted()) {
+        let Ok(pattern) = text.parse::<HostPattern>() else { return Ok(()) };
+        let form = text.to_lowercase();
+        let form = form.strip_suffix('.').unwrap_or(&form);
+        prop_assert_eq!(pattern.to_string(), form);
+        let labels: Vec<&str> = form.split('.').collect();
+        prop_assert!(labels.len() >= 2 && labels[1..].iter().all(|label| !label.contains('*')), "{}", text);
+        prop_assert!(labels[0] == "*" || !labels[0].contains('*'), "{}", text);
+        if labels[0] == "*" {
+            let parent = form.trim_start_matches("*.");
+            // By the list itself: something is registered at or above the parent, so its names are somebody's.
+            let registered = psl::domain_str(parent);
+            prop_assert!(registered.is_some_and(|domain| parent.ends_with(domain)), "{} is a public suffix", parent);
+        }
+        prop_assert_eq!(pattern.matches(&name(&host)), reference(form, &host), "{} {}", text, host);
+    }
+
     #[test]
     fn matching_is_the_plain_reading(star in any::<bool>(), pattern in dotted(), host in dotted()) {
         let text = if star { format!("*.{pattern}") } else { pattern };
