@@ -167,12 +167,13 @@ impl Probe {
             (Self::OtherRecord, _) => "no record",
             (Self::OtherName, FenceMode::Isolated) => "no such name, filtered",
             (Self::NoName | Self::NoNameV6 | Self::OtherSni, FenceMode::Isolated) => "alert access_denied",
-            (Self::Tunnel | Self::ModelPort, _) => "403",
+            (Self::ModelPort, _) | (Self::Tunnel, FenceMode::Isolated) => "403",
             (Self::OtherName, _) => "no answer",
             (
                 Self::NoName
                 | Self::NoNameV6
                 | Self::OtherSni
+                | Self::Tunnel
                 | Self::PlainHttp
                 | Self::OtherPort
                 | Self::OtherPortV6
@@ -191,15 +192,12 @@ impl Probe {
     #[must_use]
     pub fn judge(self, fence: FenceMode, seen: &Seen) -> Verdict {
         let ok = |ok: bool| if ok { Verdict::Ok } else { Verdict::Failed };
-        // What only a gate can do.
-        let of_gate = matches!(
-            self,
-            Self::Interfaces | Self::AllowedName | Self::OtherRecord | Self::OtherSni | Self::Tunnel | Self::ModelPort
-        );
+        // What only a gate can do; without any network its own answers cannot be asked for.
+        let answers = matches!(self, Self::AllowedName | Self::OtherRecord | Self::ModelPort);
+        let of_gate = answers || matches!(self, Self::Interfaces | Self::OtherSni | Self::Tunnel);
         match fence {
             FenceMode::InContainer if of_gate => return Verdict::CannotHold,
-            // Without any network there is nothing that could be named.
-            FenceMode::None if of_gate && self != Self::Interfaces => return Verdict::NotTried,
+            FenceMode::None if answers => return Verdict::NotTried,
             FenceMode::InContainer | FenceMode::None | FenceMode::Isolated => {}
         }
         let closed = matches!(seen, Seen::Refused | Seen::NoWay);
@@ -220,12 +218,14 @@ impl Probe {
             (Self::NoName | Self::NoNameV6 | Self::OtherSni, seen) if fence == FenceMode::Isolated => {
                 ok(*seen == Seen::Alert(ACCESS_DENIED))
             }
-            (Self::Tunnel | Self::ModelPort, seen) => ok(*seen == Seen::Status(FORBIDDEN)),
+            (Self::ModelPort, seen) => ok(*seen == Seen::Status(FORBIDDEN)),
+            (Self::Tunnel, seen) if fence == FenceMode::Isolated => ok(*seen == Seen::Status(FORBIDDEN)),
             (Self::Rules | Self::Links, seen) => ok(*seen == Seen::Refused),
             (
                 Self::NoName
                 | Self::NoNameV6
                 | Self::OtherSni
+                | Self::Tunnel
                 | Self::PlainHttp
                 | Self::OtherPort
                 | Self::OtherPortV6

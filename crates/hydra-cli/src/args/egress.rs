@@ -1,13 +1,15 @@
 //! Arguments of `hydra egress`.
 
 use clap::{Args, Subcommand};
-use hydra_core::{ContainerType, JobId};
+use hydra_core::ContainerType;
 
 /// `hydra egress`
 #[derive(Debug, Subcommand)]
 pub enum EgressCommand {
     /// Say whether a host would be reached, by which line of which file
     Check(EgressCheckArgs),
+    /// Start a container behind the fence now, and try from inside it what an agent could try
+    Probe(EgressProbeArgs),
     /// What jobs were refused, how often and why, with the lines that would open it
     Denials(EgressDenialsArgs),
 }
@@ -28,5 +30,13 @@ pub struct EgressCheckArgs {
 pub struct EgressDenialsArgs {
     /// The job's name, as `hydra status` prints it; otherwise every job that is known
     #[arg(value_name = "JOB")]
-    pub job: Option<JobId>,
+    pub job: Option<String>,
+}
+
+/// `hydra egress probe`
+#[derive(Debug, Args)]
+pub struct EgressProbeArgs {
+    /// builder, quality, reviewer, security or applier; may be repeated. Otherwise every type that the configuration uses
+    #[arg(long = "type", value_name = "TYPE")]
+    pub containers: Vec<ContainerType>,
 }

@@ -67,3 +67,23 @@ fn the_documented_command_line_is_printed_flag_for_flag() {
     let folded: Vec<&str> = ran.out.split_whitespace().filter(|word| *word != "\\").collect();
     assert_eq!(folded.join(" "), DOCUMENTED);
 }
+
+#[test]
+#[ignore = "needs docker, images"]
+fn every_probe_of_the_fence_holds_in_real_containers_and_the_gate_tells_of_each() {
+    let stage = Stage::happy();
+    let lock = root().join("target/images.lock.json");
+    stage.edit("kind = \"process\"", &format!("kind = \"docker\"\nimage_lock = {lock:?}"));
+    let ran = stage.sandbox.run(&["egress", "probe", "--type", "builder", "--type", "quality", "--json"]);
+    let document = ran.json();
+    assert_eq!((ran.code, document["kind"].as_str()), (0, Some("egress-probe")), "{}", ran.all());
+    let [builder, quality] = document["containers"].as_array().unwrap().as_slice() else { panic!("{}", ran.all()) };
+    assert_eq!((builder["fence"].as_str(), quality["fence"].as_str()), (Some("isolated"), Some("none")));
+    for row in builder["probes"].as_array().unwrap() {
+        assert_eq!(row["verdict"], "ok", "{row:#}");
+    }
+    let told = builder["probes"].as_array().unwrap().iter().filter(|row| !row["gate"].is_null()).count();
+    // A kernel may give no socket for a ping: then there is none to tell of.
+    assert!(told >= 13, "every refusal is told by the gate: {document:#}");
+    assert_eq!(left("test"), "");
+}

@@ -232,3 +232,16 @@ fn what_an_agent_wrote_into_a_name_does_not_reach_the_terminal() {
     assert!(ran.code == 0 && !ran.out.contains('\u{1b}'), "{:?}", ran.all());
     assert!(ran.out.contains("it is no host name that a policy could hold"), "{}", ran.all());
 }
+
+#[test]
+fn there_is_nothing_to_probe_where_nothing_fences() {
+    let ran = sandbox("", &[]).run(&["egress", "probe"]);
+    assert_snapshot!(ran.all(), @r##"
+exit 6
+--- out
+--- err
+error: runtime.kind is "process": there is no fence that could be probed
+  help: set runtime.kind = "docker"
+"##);
+    assert_eq!(sandbox("", &[]).run(&["egress", "probe", "--type", "bilder"]).code, 2);
+}

@@ -9,7 +9,7 @@ fn good(probe: Probe, fence: FenceMode) -> Seen {
         (Probe::OtherRecord, _) => Seen::NoRecord,
         (Probe::OtherName, FenceMode::Isolated) => Seen::NoSuchName { told: true },
         (Probe::NoName | Probe::NoNameV6 | Probe::OtherSni, FenceMode::Isolated) => Seen::Alert(49),
-        (Probe::Tunnel | Probe::ModelPort, _) => Seen::Status(403),
+        (Probe::ModelPort, _) | (Probe::Tunnel, FenceMode::Isolated) => Seen::Status(403),
         _ => Seen::Refused,
     }
 }
@@ -51,6 +51,10 @@ fn what_gets_through_fails_and_so_does_what_nobody_refuses() {
     assert_eq!(Probe::AllowedName.judge(FenceMode::Isolated, &real), Verdict::Failed);
     assert_eq!(Probe::OtherName.judge(FenceMode::Isolated, &Seen::NoSuchName { told: false }), Verdict::Failed);
     assert_eq!(Probe::Rules.judge(FenceMode::Isolated, &Seen::NoWay), Verdict::Failed);
+    for probe in [Probe::Tunnel, Probe::OtherSni, Probe::OtherName, Probe::NoName] {
+        assert_eq!(probe.judge(FenceMode::None, &Seen::Status(403)), Verdict::Failed, "{probe}: somebody is there");
+        assert_eq!(probe.judge(FenceMode::None, &Seen::NoWay), Verdict::Ok, "{probe}");
+    }
 }
 
 #[test]

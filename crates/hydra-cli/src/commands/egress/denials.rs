@@ -23,6 +23,7 @@ use crate::{
     },
 };
 use gather::Gathered;
+use hydra_core::JobId;
 use paste::{Paste, pastes};
 use rows::{Row, rows};
 use serde::Serialize;
@@ -44,8 +45,10 @@ struct Report {
 
 pub(super) fn run(context: &Context, args: &EgressDenialsArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
+    let job = args.job.as_deref().map(str::parse::<JobId>).transpose();
+    let job = job.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let operator = operator(&settings)?;
-    let Gathered { notes, unseen } = gather::all(context, &settings, &operator, args.job.as_ref())?;
+    let Gathered { notes, unseen } = gather::all(context, &settings, &operator, job.as_ref())?;
     for note in &unseen.unread {
         context.screen.warn(&format!("{note}; it is left out"));
     }
