@@ -23,12 +23,7 @@ pub(crate) fn base_url() -> String {
 
 /// The route of a job, without its accounts.
 pub(crate) fn route(upstream: &Upstream, models: impl IntoIterator<Item = ModelName>) -> ModelRoute {
-    // The suffix for long contexts is the CLI's own: the API gets it as a header.
-    let models = models.into_iter().flat_map(|model| {
-        let whole = model.as_str().to_owned();
-        let short = whole.split('[').next().unwrap_or_default().to_owned();
-        [whole, short]
-    });
+    let models = models.into_iter().flat_map(|model| names(&model));
     ModelRoute {
         port: PORT,
         upstream: upstream.clone(),
@@ -38,6 +33,13 @@ pub(crate) fn route(upstream: &Upstream, models: impl IntoIterator<Item = ModelN
         models: models.collect(),
         allowance: None,
     }
+}
+
+/// What a model is called in requests: the suffix for long contexts is the CLI's own, and the API gets it as a header.
+fn names(model: &ModelName) -> [String; 2] {
+    let whole = model.as_str().to_owned();
+    let short = whole.split('[').next().unwrap_or_default().to_owned();
+    [whole, short]
 }
 
 /// Gives the gate every account that is free, the ordered one first, and the job a placeholder of its kind.
@@ -65,6 +67,10 @@ pub(crate) async fn withhold(
         spec.credentials.push(CredentialName::Account(view.name.clone()));
     }
     route.allowance = allowance;
+    // The order names the job's model; the persona's own may have been replaced.
+    if let Some(model) = &order.model {
+        route.models = names(model).into();
+    }
     spec.env.insert(model_variable(chosen.kind).into(), EnvValue::Plain(PLACEHOLDER.into()));
     Ok(())
 }

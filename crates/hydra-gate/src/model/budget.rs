@@ -4,8 +4,10 @@ use hydra_core::{Tokens, contract_files::Allowance};
 use serde_json::Value;
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::Notify;
 
 /// The part of the budget at which the agent is warned, in hundredths.
 const WARN: u64 = 80;
@@ -25,6 +27,10 @@ pub(crate) enum Standing {
 struct State {
     tokens: Tokens,
     warned: bool,
+    /// The most that one response used so far, by each kind of token.
+    most: Tokens,
+    /// Requests that are not counted yet.
+    under_way: u64,
 }
 
 /// The budget of one job: what was left of the when it began.
@@ -33,6 +39,25 @@ pub(crate) struct Budget {
     /// Where the sum is kept, so that a gate that is started again goes on with it.
     kept: Option<PathBuf>,
     state: Mutex<State>,
+    counted: Notify,
+}
+
+/// A request that is not counted yet. What it may use is held back from others until it is.
+pub(crate) struct UnderWay(Arc<Budget>);
+
+impl UnderWay {
+    /// Adds what it used.
+    pub(crate) fn count(self, used: Tokens) {
+        self.0.add(used);
+    }
+}
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.under_way = state.under_way.saturating_sub(1);
+        drop(state);
+        self.0.counted.notify_waiters();
+    }
 }
 
 impl Budget {
@@ -45,18 +70,13 @@ impl Budget {
             Some((path, Err(error))) => return Err(wrong(path, error.to_string())),
             Some((path, Ok(text))) => serde_json::from_slice(&text).map_err(|error| wrong(path, error.to_string()))?,
         };
-        Ok(Self { allowance, kept, state: Mutex::new(State { tokens, warned: false }) })
+        Ok(Self { allowance, kept, state: Mutex::new(State { tokens, ..State::default() }), counted: Notify::new() })
     }
     /// Adds what a response used.
     pub(crate) fn add(&self, used: Tokens) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = |one: u64, other: u64| one.saturating_add(other);
-        state.tokens = Tokens {
-            input: sum(state.tokens.input, used.input),
-            output: sum(state.tokens.output, used.output),
-            cache_read: sum(state.tokens.cache_read, used.cache_read),
-            cache_write: sum(state.tokens.cache_write, used.cache_write),
-        };
+        state.tokens = both(state.tokens, used, u64::saturating_add);
+        state.most = both(state.most, used, u64::max);
         if let (Some(path), Ok(text)) = (&self.kept, serde_json::to_vec(&state.tokens)) {
             // Whole or not at all. Where it cannot be kept, the orchestrator's own count of the event stream still bounds the job.
             let fresh = path.with_extension("new");
@@ -67,15 +87,40 @@ impl Budget {
     pub(crate) fn used(&self) -> Tokens {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).tokens
     }
-    /// How far it is; [`Standing::Warn`] once.
-    pub(crate) fn standing(&self) -> Standing {
-        let Some(allowance) = &self.allowance else { return Standing::Fine };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let cost = allowance.price.cost(state.tokens);
+    /// Lets one request begin. It waits while those under way could use up what is left, each as much as any response has used so far:
+    /// requests at the same time pass the budget by one response at most, not by all of theirs.
+    pub(crate) async fn begin(self: &Arc<Self>) -> Result<(Standing, UnderWay), Standing> {
+        loop {
+            let mut counted = pin!(self.counted.notified());
+            counted.as_mut().enable();
+            {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let standing = self.standing(&mut state);
+                if standing == Standing::Spent {
+                    return Err(standing);
+                }
+                let held = both(state.most, state.most, |most, _| most.saturating_mul(state.under_way));
+                if state.under_way == 0 || self.far(both(state.tokens, held, u64::saturating_add)) < 100 {
+                    state.under_way += 1;
+                    return Ok((standing, UnderWay(Arc::clone(self))));
+                }
+                // It is said when it goes on.
+                state.warned &= standing != Standing::Warn;
+            }
+            counted.await;
+        }
+    }
+    /// The part of the budget that so much is, in hundredths.
+    fn far(&self, tokens: Tokens) -> u128 {
+        let Some(allowance) = &self.allowance else { return 0 };
         let part = |used: u64, of: u64| if of == 0 { 100 } else { u128::from(used) * 100 / u128::from(of) };
-        let money = allowance.usd.map(|usd| part(cost.0, usd.0));
-        let tokens = allowance.tokens.map(|most| part(state.tokens.total(), most));
-        let far = money.into_iter().chain(tokens).max().unwrap_or(0);
+        let money = allowance.usd.map(|usd| part(allowance.price.cost(tokens).0, usd.0));
+        let tokens = allowance.tokens.map(|most| part(tokens.total(), most));
+        money.into_iter().chain(tokens).max().unwrap_or(0)
+    }
+    /// How far it is; [`Standing::Warn`] once.
+    fn standing(&self, state: &mut State) -> Standing {
+        let far = self.far(state.tokens);
         if far >= 100 {
             Standing::Spent
         } else if far >= u128::from(WARN) && !state.warned {
@@ -84,6 +129,16 @@ impl Budget {
         } else {
             Standing::Fine
         }
+    }
+}
+
+/// Two sums, kind by kind.
+fn both(one: Tokens, other: Tokens, with: impl Fn(u64, u64) -> u64) -> Tokens {
+    Tokens {
+        input: with(one.input, other.input),
+        output: with(one.output, other.output),
+        cache_read: with(one.cache_read, other.cache_read),
+        cache_write: with(one.cache_write, other.cache_write),
     }
 }
 
@@ -118,35 +173,70 @@ pub(crate) fn warned(body: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use hydra_core::{Usd, prices::PriceTable};
+    use tokio::task::JoinSet;
 
-    fn budget(tokens: u64) -> Budget {
+    fn budget(tokens: u64) -> Arc<Budget> {
         let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
-        Budget::new(Some(Allowance { usd: None, tokens: Some(tokens), price }), None).unwrap()
+        Arc::new(Budget::new(Some(Allowance { usd: None, tokens: Some(tokens), price }), None).unwrap())
     }
     fn used(output: u64) -> Tokens {
         Tokens { output, ..Tokens::default() }
     }
-
-    #[test]
-    fn it_warns_once_and_ends() {
-        let budget = budget(1_000);
-        assert_eq!(budget.standing(), Standing::Fine);
-        budget.add(used(799));
-        assert_eq!(budget.standing(), Standing::Fine);
-        budget.add(used(1));
-        assert_eq!((budget.standing(), budget.standing()), (Standing::Warn, Standing::Fine));
-        budget.add(used(200));
-        assert_eq!((budget.standing(), budget.used().output), (Standing::Spent, 1_000));
-        assert_eq!(Budget::new(None, None).unwrap().standing(), Standing::Fine);
+    /// What is said to a request that nothing runs beside.
+    async fn standing(budget: &Arc<Budget>) -> Standing {
+        budget.begin().await.map_or_else(|spent| spent, |(standing, _)| standing)
     }
 
-    #[test]
-    fn money_counts_by_the_price_of_the_model() {
+    #[tokio::test]
+    async fn it_warns_once_and_ends() {
+        let budget = budget(1_000);
+        assert_eq!(standing(&budget).await, Standing::Fine);
+        budget.add(used(799));
+        assert_eq!(standing(&budget).await, Standing::Fine);
+        budget.add(used(1));
+        assert_eq!((standing(&budget).await, standing(&budget).await), (Standing::Warn, Standing::Fine));
+        budget.add(used(200));
+        assert_eq!((standing(&budget).await, budget.used().output), (Standing::Spent, 1_000));
+        assert_eq!(standing(&Arc::new(Budget::new(None, None).unwrap())).await, Standing::Fine);
+    }
+
+    #[tokio::test]
+    async fn money_counts_by_the_price_of_the_model() {
         let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
         let allowance = Allowance { usd: Some(Usd::micros(1_000)), tokens: None, price };
-        let budget = Budget::new(Some(allowance), None).unwrap();
+        let budget = Arc::new(Budget::new(Some(allowance), None).unwrap());
         budget.add(used(1_000_000));
-        assert_eq!(budget.standing(), Standing::Spent);
+        assert_eq!(standing(&budget).await, Standing::Spent);
+    }
+
+    /// A hundred requests at once, each of which uses a tenth: without a word about each other they would use ten budgets.
+    #[tokio::test(start_paused = true)]
+    async fn requests_at_the_same_time_pass_it_by_one_response_at_most() {
+        let budget = budget(1_000);
+        budget.add(used(100));
+        let ask = |budget: Arc<Budget>| async move {
+            let Ok((_, under_way)) = budget.begin().await else { return };
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            under_way.count(used(100));
+        };
+        let all: JoinSet<()> = (0..100).map(|_| ask(Arc::clone(&budget))).collect();
+        all.join_all().await;
+        assert_eq!(budget.used().output, 1_000);
+        assert_eq!(standing(&budget).await, Standing::Spent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_breaks_off_lets_the_next_one_go_on() {
+        let budget = budget(1_000);
+        budget.add(used(600));
+        let (_, first) = budget.begin().await.unwrap();
+        let second = std::time::Duration::from_secs(1);
+        assert!(tokio::time::timeout(second, budget.begin()).await.is_err(), "it waits");
+        let (next, ()) = tokio::join!(budget.begin(), async {
+            tokio::time::sleep(second).await;
+            drop(first);
+        });
+        assert!(next.is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::{
     accounts::{Accounts, Says, says},
     asked::{Asked, asked},
-    budget::{Budget, Standing, warned},
+    budget::{Budget, Standing, UnderWay, warned},
     route::{Shape, forwarded, plain_query, returned, route},
     upstream::{Connector, Pooled, no_answer, pooled},
     usage::UsageReader,
@@ -115,10 +115,10 @@ impl Model {
             refused(DenyReason::InspectMethod, &what);
             return error(StatusCode::FORBIDDEN, "permission_error", &format!("this job may not ask for {what}"));
         }
-        let body = match self.budget.standing() {
-            Standing::Fine => body,
-            Standing::Warn => warned(&body).map_or(body, Bytes::from),
-            Standing::Spent => {
+        let (body, under_way) = match self.budget.begin().await {
+            Ok((Standing::Warn, under_way)) => (warned(&body).map_or(body, Bytes::from), under_way),
+            Ok((_, under_way)) => (body, under_way),
+            Err(_) => {
                 return error(
                     StatusCode::BAD_REQUEST,
                     "invalid_request_error",
@@ -129,7 +129,8 @@ impl Model {
         usage.connections.fetch_add(1, Ordering::Relaxed);
         usage.up.fetch_add(body.len() as u64, Ordering::Relaxed);
         let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        self.ask(shape, &head, &target, &body, events, usage).await
+        let going = Going { shape, head: &head, target: &target, body: &body };
+        self.ask(&going, events, usage, under_way).await
     }
 
     /// What a request asks for that the job may not have.
@@ -152,15 +153,8 @@ impl Model {
     }
 
     /// Asks with one account after the other, as long as none has answered.
-    async fn ask(
-        &self,
-        shape: Shape,
-        head: &http::request::Parts,
-        target: &str,
-        body: &Bytes,
-        events: &Events,
-        usage: &Arc<Usage>,
-    ) -> Answer {
+    async fn ask(&self, going: &Going<'_>, events: &Events, usage: &Arc<Usage>, under_way: UnderWay) -> Answer {
+        let Going { shape, head, target, body } = *going;
         loop {
             let Some(account) = self.accounts.pick(Timestamp::now()) else {
                 return error(
@@ -205,7 +199,7 @@ impl Model {
             let counted = Counted {
                 body,
                 reader: Some(if events_come { UsageReader::default() } else { UsageReader::document() }),
-                budget: Arc::clone(&self.budget),
+                under_way: Some(under_way),
                 usage: Arc::clone(usage),
             };
             let mut given = Response::new(Either::Right(counted));
@@ -214,6 +208,14 @@ impl Model {
             return given;
         }
     }
+}
+
+/// A request that may go on.
+struct Going<'a> {
+    shape: Shape,
+    head: &'a http::request::Parts,
+    target: &'a str,
+    body: &'a Bytes,
 }
 
 /// An error in the form that agents understand.
@@ -232,7 +234,7 @@ fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
 pub(crate) struct Counted {
     body: Incoming,
     reader: Option<UsageReader>,
-    budget: Arc<Budget>,
+    under_way: Option<UnderWay>,
     usage: Arc<Usage>,
 }
 
@@ -268,8 +270,8 @@ impl Body for Counted {
 
 impl Counted {
     fn settle(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            self.budget.add(reader.finish());
+        if let (Some(reader), Some(under_way)) = (self.reader.take(), self.under_way.take()) {
+            under_way.count(reader.finish());
         }
     }
 }

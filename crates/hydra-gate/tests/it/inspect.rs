@@ -188,7 +188,8 @@ fn row_11_a_second_host_on_a_connection_of_http_2_is_refused_by_itself() {
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
             let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
             let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
-            tokio::spawn(connection);
+            let mut driven = tokio::task::JoinSet::new();
+            driven.spawn(connection);
             let mut seen = Vec::new();
             for host in [HOST, "other.example.org", HOST] {
                 let request = Request::get(format!("https://{host}/")).body(Full::new(Bytes::new())).unwrap();
