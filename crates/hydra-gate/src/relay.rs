@@ -1,5 +1,7 @@
 //! Carries bytes between two sockets, counts them, and stops at a bound. Nothing is held for a connection over which nothing goes.
 
+mod linger;
+
 use crate::events::Usage;
 use std::{
     io,
@@ -7,6 +9,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     io::AsyncWriteExt as _,
@@ -20,6 +23,8 @@ use tokio::{
 const PIECE: usize = 128 * 1024;
 /// Buffers that are kept for the next who needs one.
 const KEPT: usize = 64;
+/// When one side is done, the other has so long.
+const LINGER: Duration = Duration::from_secs(600);
 
 /// Buffers that nobody uses just now.
 #[derive(Debug, Default)]
@@ -52,9 +57,9 @@ pub(crate) async fn relay(agent: TcpStream, host: TcpStream, usage: &Usage, most
     let ((from_agent, to_agent), (from_host, to_host)) = (agent.into_split(), host.into_split());
     let up = pump(from_agent, to_host, &usage.up, most_up, buffers);
     let down = pump(from_host, to_agent, &usage.down, u64::MAX, buffers);
-    match tokio::try_join!(up, down) {
+    match linger::both(up, down, LINGER).await {
         Err(Stop::Limit) => End::Limit,
-        Ok(_) | Err(Stop::Broken) => End::Closed,
+        Ok(()) | Err(Stop::Broken) => End::Closed,
     }
 }
 

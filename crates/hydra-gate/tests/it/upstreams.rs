@@ -18,6 +18,9 @@ use std::{
 const HOST: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 70);
 const NAME: &str = "host.files.example.org";
 
+/// What a host does with a connection.
+type Does = fn(TcpStream) -> io::Result<()>;
+
 /// The most memory that the gate ever had, in KiB.
 fn peak(world: &World) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", world.gate.as_ref().unwrap().id())).unwrap();
@@ -26,7 +29,7 @@ fn peak(world: &World) -> u64 {
 }
 
 /// Something at an address and a port out there: each connection is given to it in a thread of its own.
-fn host(world: &World, at: (Ipv4Addr, u16), does: fn(TcpStream) -> io::Result<()>) {
+fn host(world: &World, at: (Ipv4Addr, u16), does: Does) {
     let listener = world.internet.there(move || TcpListener::bind(at).unwrap());
     // It ends with the test's process.
     std::thread::spawn(move || {
@@ -37,7 +40,7 @@ fn host(world: &World, at: (Ipv4Addr, u16), does: fn(TcpStream) -> io::Result<()
 }
 
 /// A world in which an allowed name is this host's.
-fn world(does: fn(TcpStream) -> io::Result<()>) -> World {
+fn world(does: Does) -> World {
     let world = World::with(|limits| limits.connections = 6);
     world.internet.address(HOST);
     world.internet.moves(NAME, HOST);
@@ -67,7 +70,7 @@ fn meets(world: &World) -> io::Result<Tls> {
 #[ignore = "needs namespaces"]
 fn a_host_that_breaks_off_or_sends_garbage_is_the_agents_own_error() {
     for does in [
-        |stream: TcpStream| Ok(drop(stream)),
+        |_: TcpStream| Ok(()),
         |mut stream: TcpStream| takes_a_little(&mut stream),
         |mut stream: TcpStream| {
             takes_a_little(&mut stream)?;
@@ -107,13 +110,11 @@ fn a_host_that_is_not_there_is_an_internal_error_and_no_refusal() {
 #[test]
 #[ignore = "needs namespaces"]
 fn a_host_that_stalls_keeps_its_own_connection_alone() {
-    let stalls: [fn(TcpStream) -> io::Result<()>; 1] = [
-        |mut stream| {
-            // Until the agent has given up, as far as the gate tells it.
-            while takes_a_little(&mut stream).is_ok() && stream.peek(&mut [0])? > 0 {}
-            Ok(())
-        },
-    ];
+    let stalls: [Does; 1] = [|mut stream| {
+        // Until the agent has given up, as far as the gate tells it.
+        while takes_a_little(&mut stream).is_ok() && stream.peek(&mut [0])? > 0 {}
+        Ok(())
+    }];
     for does in stalls {
         let world = world(does);
         for _ in 0..10 {
@@ -197,7 +198,7 @@ fn ask(world: &World, most: usize) -> (String, io::Result<usize>) {
 }
 
 /// A model API that does this with each request.
-fn model(does: fn(TcpStream) -> io::Result<()>) -> World {
+fn model(does: Does) -> World {
     let world = api::world(|_| {});
     host(&world, (API, UPSTREAM), does);
     world
@@ -209,8 +210,8 @@ const STARTED: &str = "data: {\"message\":{\"usage\":{\"input_tokens\":100,\"out
 #[test]
 #[ignore = "needs namespaces"]
 fn a_model_api_that_gives_no_answer_is_an_error_that_says_why() {
-    let cases: [(fn(TcpStream) -> io::Result<()>, &str); 4] = [
-        (|stream| Ok(drop(stream)), "broke off"),
+    let cases: [(Does, &str); 4] = [
+        (|_| Ok(()), "broke off"),
         (
             |mut stream| {
                 takes_a_little(&mut stream)?;
@@ -274,7 +275,7 @@ fn an_answer_that_breaks_off_breaks_off_for_the_agent_and_is_counted() {
 #[test]
 #[ignore = "needs namespaces"]
 fn an_answer_without_end_is_passed_on_and_not_kept() {
-    let endless: [fn(TcpStream) -> io::Result<()>; 3] = [
+    let endless: [Does; 3] = [
         // Events.
         |mut stream| {
             takes_a_little(&mut stream)?;
