@@ -7,6 +7,7 @@ pub mod host;
 pub mod index;
 pub mod inspect;
 pub mod policy;
+mod shared;
 mod told;
 
 pub use address::is_public;
@@ -15,4 +16,5 @@ pub use host::{Endpoint, HostError, HostName, HostPattern};
 pub use index::AllowedNames;
 pub use inspect::{HttpMethod, InspectError, InspectRule, PathPrefix};
 pub use policy::{EgressPolicy, PolicyError};
+pub use shared::shared;
 pub use told::Told;

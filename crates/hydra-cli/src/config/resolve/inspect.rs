@@ -2,7 +2,7 @@
 
 use super::Pass;
 use crate::config::runtime::{EgressMode, Inspect};
-use hydra_core::egress::{EgressPolicy, HostName, InspectError, InspectRule};
+use hydra_core::egress::{EgressPolicy, HostName, InspectError, InspectRule, shared};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -23,6 +23,7 @@ pub(super) fn rules(pass: &mut Pass<'_>, policy: &EgressPolicy, root: &Path) -> 
             Some(help),
         );
     }
+    warn_of_shared(pass, policy);
     let mut rules = BTreeMap::new();
     for (text, entry) in &egress.inspect {
         let key = format!("egress.inspect.{text:?}");
@@ -43,6 +44,20 @@ pub(super) fn rules(pass: &mut Pass<'_>, policy: &EgressPolicy, root: &Path) -> 
         }
     }
     rules
+}
+
+/// A line that lets too much through by itself: its requests should be looked into.
+fn warn_of_shared(pass: &mut Pass<'_>, policy: &EgressPolicy) {
+    let inspected: BTreeSet<&str> = pass.values.egress.inspect.keys().map(String::as_str).collect();
+    for line in policy.base.iter().chain(policy.extra.values().flatten()).collect::<BTreeSet<_>>() {
+        let text = line.to_string();
+        if let Some(why) = shared(line).filter(|_| !inspected.contains(text.as_str())) {
+            pass.warnings.push(format!(
+                "egress: {text} is allowed, and {why}: whoever may reach it may reach all of them; \
+                 [egress.inspect.{text:?}] bounds what may be asked there"
+            ));
+        }
+    }
 }
 
 fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<InspectRule> {

@@ -98,3 +98,23 @@ error: [work]/hydra.toml:1: `runtime.services.redis` lacks `pin`
   help: add `pin`
 "##);
 }
+
+#[test]
+fn a_host_that_many_share_is_warned_of_unless_it_is_looked_into() {
+    let sandbox = Sandbox::complete();
+    let own = sandbox.read("hydra.toml");
+    let lists = "[egress]\nextra.builder = [\"d111.cloudfront.net\", \"pypi.org\"]\n";
+    sandbox.write("hydra.toml", format!("{own}{lists}"));
+    let ran = sandbox.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(
+        ran.all().contains("d111.cloudfront.net is allowed, and many parties serve their own content there"),
+        "{}",
+        ran.all()
+    );
+    assert!(!ran.all().contains("pypi.org is allowed"), "{}", ran.all());
+    sandbox
+        .write("hydra.toml", format!("{own}{lists}[egress.inspect.\"d111.cloudfront.net\"]\npaths = [\"/ours/\"]\n"));
+    let ran = sandbox.run(&["config", "check"]);
+    assert!(ran.code == 0 && !ran.all().contains("is allowed, and"), "{}", ran.all());
+}
