@@ -2,6 +2,7 @@
 
 use crate::{
     config::Scrub,
+    status::RefusedFacts,
     store::{self, StateDir, StoreError},
     watch::Shared,
 };
@@ -11,10 +12,11 @@ use hydra_core::{
         Told,
         gate::{Denial, Reached},
     },
-    job::Observed,
+    job::{JobKey, Observed},
     ports::{AuditEntry, Collected},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Version of the file.
 const SCHEMA: u32 = 1;
@@ -58,10 +60,21 @@ impl EgressNote {
     /// Of what a job's gates have told; `None` where it has none, or none has told anything yet.
     #[must_use]
     pub fn of(job: &Observed, told: Option<Told>, ended_at: Option<Timestamp>, scrub: &Scrub) -> Option<Self> {
-        let Told { policy, mut reached, mut denied, exact } = told?;
+        Some(Self::made(&job.id, job.key.as_ref(), job.created_at, told?, ended_at, scrub))
+    }
+
+    fn made(
+        job: &JobId,
+        key: Option<&JobKey>,
+        created_at: Timestamp,
+        told: Told,
+        ended_at: Option<Timestamp>,
+        scrub: &Scrub,
+    ) -> Self {
+        let Told { policy, mut reached, mut denied, exact } = told;
         reached.sort_by(|a, b| b.connections.cmp(&a.connections).then_with(|| a.host.cmp(&b.host)));
         denied.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.ts.cmp(&b.ts)));
-        let container = job.key.as_ref().map(|key| key.stage.container());
+        let container = key.map(|key| key.stage.container());
         let container_type = container.or_else(|| denied.first().map(|denial| denial.container_type));
         let (more_reached, more_denied) = (reached.len().saturating_sub(KEPT), denied.len().saturating_sub(KEPT));
         reached.truncate(KEPT);
@@ -71,13 +84,13 @@ impl EgressNote {
             [&mut denial.host, &mut denial.sni].into_iter().flatten().for_each(clean);
             clean(&mut denial.hint);
         }
-        Some(Self {
+        Self {
             schema: SCHEMA,
-            job: job.id.clone(),
-            issue: job.key.as_ref().map(|key| key.issue.clone()),
-            stage: job.key.as_ref().map(|key| key.stage),
+            job: job.clone(),
+            issue: key.map(|key| key.issue.clone()),
+            stage: key.map(|key| key.stage),
             container_type,
-            created_at: job.created_at,
+            created_at,
             ended_at,
             policy,
             exact,
@@ -85,7 +98,13 @@ impl EgressNote {
             more_reached,
             denied,
             more_denied,
-        })
+        }
+    }
+
+    /// How often something was refused, and what was refused last for the first time; `None` where nothing was.
+    #[must_use]
+    pub fn refused(&self) -> Option<RefusedFacts> {
+        RefusedFacts::of(&self.denied)
     }
 
     /// Facts for the audit log.
@@ -107,10 +126,11 @@ impl EgressNote {
 
 /// Keeps what the gates of an ended job told, and tells the audit log once. That it cannot be kept changes nothing of the job's outcome.
 pub(crate) fn keep(shared: &Shared, job: &Observed, out: &Collected, at: Timestamp) {
-    let scrub = Scrub::from(std::sync::Arc::clone(&shared.config.redactor));
+    let scrub = Scrub::from(Arc::clone(&shared.config.redactor));
     let Some(note) = EgressNote::of(job, Told::of(&out.gate), Some(at), &scrub) else { return };
     let known = read(&shared.state, &job.id).ok().flatten();
-    if known.is_none_or(|known| known.created_at != note.created_at) {
+    let audited = |known: EgressNote| known.created_at == note.created_at && known.ended_at.is_some();
+    if !known.is_some_and(audited) {
         let entry = AuditEntry {
             ts: at,
             kind: "job".into(),
@@ -125,6 +145,22 @@ pub(crate) fn keep(shared: &Shared, job: &Observed, out: &Collected, at: Timesta
     if let Err(error) = store::write_json(&shared.state.egress(&job.id), &note) {
         tracing::warn!(job = %job.id, %error, "what its gate told is not kept");
     }
+}
+
+/// Keeps what the gate of a running job has told so far. Returns what was refused, where something was.
+pub(crate) fn so_far(
+    shared: &Shared,
+    job: &JobId,
+    key: &JobKey,
+    created_at: Timestamp,
+    told: Told,
+) -> Option<RefusedFacts> {
+    let scrub = Scrub::from(Arc::clone(&shared.config.redactor));
+    let note = EgressNote::made(job, Some(key), created_at, told, None, &scrub);
+    if let Err(error) = store::write_json(&shared.state.egress(job), &note) {
+        tracing::warn!(%job, %error, "what its gate told is not kept");
+    }
+    note.refused()
 }
 
 /// What is kept of a job.
@@ -154,7 +190,8 @@ pub fn read_all(state: &StateDir) -> Result<(Vec<EgressNote>, Vec<StoreError>), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hydra_core::{Generation, IssueNumber, egress::DenyReason, job::JobKey, job::RuntimeStatus};
+    use crate::status::JobFacts;
+    use hydra_core::{Generation, IssueNumber, egress::DenyReason, job::RuntimeStatus, plan::Progress};
 
     fn observed() -> Observed {
         let issue = IssueKey { repo: "acme/widgets".parse().unwrap(), number: IssueNumber(7) };
@@ -207,6 +244,22 @@ mod tests {
         std::fs::write(dir.path().join("egress/broken.json"), "{").unwrap();
         let (notes, unread) = read_all(&state).unwrap();
         assert_eq!((notes, unread.len()), (vec![note], 1));
+    }
+
+    #[test]
+    fn a_jobs_facts_tell_of_its_own_gate_and_not_of_an_earlier_run_under_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let job = observed();
+        let told = Told { denied: vec![denial("a.test", 3)], ..Told::default() };
+        let mut note = EgressNote::of(&job, Some(told), None, &Scrub::by(str::to_owned)).unwrap();
+        let refused = || JobFacts::of(&job, &Progress::default()).heard(&state).refused.map(|facts| facts.to_string());
+        assert_eq!(refused(), None);
+        store::write_json(&state.egress(&job.id), &note).unwrap();
+        assert_eq!(refused().as_deref(), Some("egress: 3 refused, last a.test (dns.not_allowed)"));
+        note.created_at = Timestamp::from_second(-60).unwrap();
+        store::write_json(&state.egress(&job.id), &note).unwrap();
+        assert_eq!(refused(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What happens while it happens: for live lines of a terminal. Never for decisions.
 
+use crate::status::RefusedFacts;
 use hydra_core::{
     IssueKey, JobId, Stage, Timestamp,
     job::JobKey,
@@ -26,6 +27,13 @@ pub enum Happening {
         key: JobKey,
         /// What.
         progress: Progress,
+    },
+    /// The gate of a running job refused something more.
+    Refused {
+        /// Which job.
+        key: JobKey,
+        /// All of it so far.
+        refused: RefusedFacts,
     },
     /// A job ended and its outputs were read.
     StageEnded {

@@ -1,6 +1,7 @@
 //! Running jobs are followed by joined tasks: what they spend, what they do, and when they must be stopped. Their end wakes the loop.
 
 mod follow;
+mod hear;
 mod judge;
 
 pub(crate) use follow::stop;

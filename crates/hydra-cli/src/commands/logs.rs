@@ -14,10 +14,12 @@ use futures_util::StreamExt;
 use hydra_core::{
     JobId,
     agent_event::AgentEvent,
+    egress::Told,
     job::RuntimeStatus,
     ports::{LogLine, Selector},
     redact::Redactor,
 };
+use hydra_engine::{egress_note, status::RefusedFacts};
 use std::{io::ErrorKind, time::Duration};
 
 /// Without `--follow`, a running job's output so far is all there is: it ends when nothing comes for so long.
@@ -32,9 +34,15 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Result<Exit, Failure> {
         let runtime = compose::runtime(context, &settings)?;
         let found = runtime.list(&Selector::Job(job.clone())).await?;
         let Some(observed) = found.into_iter().next() else {
-            let kept = operator(&settings)?.state.log(&job);
+            let state = operator(&settings)?.state;
+            let kept = state.log(&job);
             return match std::fs::read_to_string(&kept) {
-                Ok(text) => written_down(context, &redactor, &text),
+                Ok(text) => {
+                    let exit = written_down(context, &redactor, &text)?;
+                    let note = egress_note::read(&state, &job).ok().flatten();
+                    refused(context, &redactor, &job, note.and_then(|note| note.refused()))?;
+                    Ok(exit)
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     Err(Failure::new(Exit::Failed, format!("there is no job {job}, and nothing is written down of it"))
                         .help("`hydra status` lists those that are there, `hydra explain ISSUE` those of an issue"))
@@ -56,8 +64,18 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Result<Exit, Failure> {
             let Some(line) = next else { break };
             show(context, &redactor, &line?)?;
         }
+        // A gate that cannot be heard takes nothing from the log.
+        let told = runtime.told(&job).await.ok().and_then(|lines| Told::of(&lines));
+        refused(context, &redactor, &job, told.and_then(|told| RefusedFacts::of(&told.denied)))?;
         Ok(Exit::Ok)
     })?
+}
+
+/// What its gate refused, in a line for people; a job's events are all that programs are given.
+fn refused(context: &Context, redactor: &Redactor, job: &JobId, refused: Option<RefusedFacts>) -> Result<(), Failure> {
+    let Some(refused) = refused.filter(|_| !context.screen.json) else { return Ok(()) };
+    let text = format!("{refused}; see `hydra egress denials {job}`");
+    show(context, redactor, &LogLine { stderr: false, text })
 }
 
 /// The log in the state folder: events as they are, error output as `{"stderr": …}`.

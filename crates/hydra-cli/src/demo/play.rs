@@ -70,6 +70,7 @@ impl Observer for Keeper {
                 self.stages.lock().unwrap_or_else(PoisonError::into_inner).push(played);
             }
             Happening::StageProgress { .. }
+            | Happening::Refused { .. }
             | Happening::ActionDone { .. }
             | Happening::ActionFailed { .. }
             | Happening::ReasonChanged { .. }

@@ -43,6 +43,9 @@ fn value(happening: &Happening) -> Value {
             "event": "stage-progress", "of": of(key), "doing": progress.doing, "tools": progress.tools,
             "spend": progress.spend,
         }),
+        Happening::Refused { key, refused } => {
+            json!({ "event": "egress-refused", "of": of(key), "refused": refused })
+        }
         Happening::StageEnded { key, started_at, at, outcome } => json!({
             "event": "stage-ended", "of": of(key), "started_at": started_at, "at": at, "spend": outcome.spend,
             "outcome": super::live::word(&outcome.kind),

@@ -238,6 +238,9 @@ pub fn job(job: &JobFacts, now: Timestamp) -> String {
     if let Some(last) = job.last_event {
         text.push_str(&format!(", last event {} ago", length(last, now)));
     }
+    if let Some(refused) = &job.refused {
+        text.push_str(&format!(", {refused}"));
+    }
     if !job.doing.is_empty() {
         text.push_str(&format!(": {}", job.doing));
     }

@@ -127,6 +127,7 @@ impl Observer for Live {
                     bar.set_message(format!("{}  {}", cost.trim_start_matches(", "), progress.doing));
                 }
             }
+            Happening::Refused { key, refused } => self.print(&format!("refused  {} {refused}", self.name(key))),
             Happening::StageEnded { key, started_at, at, outcome } => {
                 if let Some(bar) = running.remove(&key.id()).flatten() {
                     bar.finish_and_clear();

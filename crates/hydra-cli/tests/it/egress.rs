@@ -245,3 +245,17 @@ error: runtime.kind is "process": there is no fence that could be probed
 "##);
     assert_eq!(sandbox("", &[]).run(&["egress", "probe", "--type", "bilder"]).code, 2);
 }
+
+#[test]
+fn the_log_of_a_job_ends_with_what_was_refused() {
+    let notes = one_of_each();
+    let sandbox = sandbox("", &notes);
+    let job = notes[1].job.as_str();
+    sandbox.write(&format!("state/logs/{job}.jsonl"), "{\"stderr\":\"hello\"}\n");
+    let ran = sandbox.run(&["logs", job]);
+    let wanted = format!(
+        "! hello\negress: 15 refused, last api.anthropic.com (dns.not_allowed); see `hydra egress denials {job}`\n"
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (0, wanted.as_str()), "{}", ran.all());
+    assert_eq!(sandbox.run(&["logs", job, "--json"]).out, "", "events alone are for programs");
+}

@@ -6,6 +6,7 @@ mod world;
 
 use crate::{
     JobId, Stage, Timestamp,
+    egress::gate::GateLine,
     job::{JobSpec, Observed, RuntimeStatus},
     ports::{Clock, Collected, LogLine, Runtime, RuntimeError, Selector, Started},
 };
@@ -112,6 +113,11 @@ impl FakeRuntime {
         self.world.end(job, end)
     }
 
+    /// Every job has a gate from now on, and it has told this.
+    pub fn tell(&self, lines: Vec<GateLine>) {
+        self.world.lock().gate = lines;
+    }
+
     /// Something of a job that is not there (any more) is left from now on, until it is removed.
     pub fn leave(&self, job: JobId) {
         self.world.lock().remains.insert(job);
@@ -140,6 +146,10 @@ impl Runtime for FakeRuntime {
 
     async fn collect(&self, job: &JobId, max_bytes: u64) -> Result<Collected, RuntimeError> {
         self.world.collect(job, max_bytes)
+    }
+
+    async fn told(&self, _: &JobId) -> Result<Vec<GateLine>, RuntimeError> {
+        self.world.told()
     }
 
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError> {

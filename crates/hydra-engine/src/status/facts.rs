@@ -2,6 +2,7 @@
 
 use hydra_core::{
     JobId, Stage, Timestamp,
+    egress::{DenyReason, gate::Denial},
     record::{HoldKind, StageResult},
     verdict::Outcome,
     view::{IssueState, Mergeable, Permission, PullState, StatusState},
@@ -235,10 +236,39 @@ pub struct JobFacts {
     pub credentials: Vec<String>,
     /// What it does now.
     pub doing: String,
+    /// What its gate refused so far, where something was.
+    pub refused: Option<RefusedFacts>,
     /// When its last event came, as far as it was followed here.
     pub last_event: Option<Timestamp>,
     /// Spent so far, as far as it was followed here.
     pub spend: SpendFacts,
+}
+
+/// What a gate refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedFacts {
+    /// How often; at least, while the job runs.
+    pub times: u64,
+    /// What was refused last for the first time: a name, or an address with its port.
+    pub last: String,
+    /// Why.
+    pub reason: DenyReason,
+}
+
+impl RefusedFacts {
+    /// `None` where nothing was refused.
+    #[must_use]
+    pub fn of(denied: &[Denial]) -> Option<Self> {
+        let last = denied.iter().max_by_key(|denial| denial.ts)?;
+        let times = denied.iter().fold(0, |sum: u64, denial| sum.saturating_add(denial.count));
+        Some(Self { times, last: last.about(), reason: last.reason })
+    }
+}
+
+impl std::fmt::Display for RefusedFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "egress: {} refused, last {} ({})", self.times, self.last, self.reason)
+    }
 }
 
 /// The lease.

@@ -54,7 +54,8 @@ pub async fn local(
     now: Timestamp,
 ) -> Result<LocalFacts, EngineError> {
     let seen = runtime.list(&Selector::Mine).await.map_err(|error| EngineError::Runtime(error.to_string()))?;
-    let jobs = seen.iter().map(|job| JobFacts::of(job, &recalled(state, &job.id, prices).progress)).collect();
+    let jobs =
+        seen.iter().map(|job| JobFacts::of(job, &recalled(state, &job.id, prices).progress).heard(state)).collect();
     let holds = in_force(&Holds::read(state)?, now);
     let breaker = Breaker::read(state)?.hold(now).map(|hold| hold.reason);
     Ok(LocalFacts { now, jobs, holds, breaker })

@@ -191,7 +191,7 @@ impl Engine {
             now: world.now,
             instance: shared.config.instance.clone(),
             repos: world.listings.keys().map(ToString::to_string).collect(),
-            other_jobs: other.map(|job| JobFacts::of(job, &shared.progress(&job.id))).collect(),
+            other_jobs: other.map(|job| JobFacts::of(job, &shared.progress(&job.id)).heard(&shared.state)).collect(),
             slots: SlotFacts { used: world.slots(&shared, |_| true), total: shared.config.policy.slots },
             day: Some(DayFacts {
                 usd_micros: day.cost.0,
@@ -260,7 +260,13 @@ impl Engine {
         let plans: Vec<IssuePlan> = (self.planner)(&together).issues;
         let policy = &self.shared.config.policy;
         let trigger = format!("{}{}", policy.label_prefix, policy.trigger_label);
-        together.issues.iter().zip(&plans).map(|(seen, plan)| IssueFacts::of(seen, plan, &trigger)).collect()
+        let state = &self.shared.state;
+        let facts = together.issues.iter().zip(&plans).map(|(seen, plan)| IssueFacts::of(seen, plan, &trigger));
+        let heard = |facts: IssueFacts| {
+            let jobs = facts.jobs.into_iter().map(|job| job.heard(state)).collect();
+            IssueFacts { jobs, ..facts }
+        };
+        facts.map(heard).collect()
     }
 
     fn fact(&self, issue: Option<&IssueKey>, error: &Unseen) -> UnseenFacts {

@@ -1,6 +1,7 @@
 //! What a look saw becomes facts.
 
 use super::{facts::*, tell::tell};
+use crate::{egress_note, store::StateDir};
 use hydra_core::{
     job::{Observed, RuntimeStatus},
     money::Spend,
@@ -34,9 +35,18 @@ impl JobFacts {
             created_at: job.created_at,
             credentials: job.credentials.clone(),
             doing: progress.doing.clone(),
+            refused: None,
             last_event: progress.last_event,
             spend: progress.spend.into(),
         }
+    }
+    /// With what is kept of its gate.
+    #[must_use]
+    pub(crate) fn heard(self, state: &StateDir) -> Self {
+        // What cannot be read says nothing of the gate; the job itself is shown all the same.
+        let note = egress_note::read(state, &self.job).ok().flatten();
+        let refused = note.filter(|note| note.created_at == self.created_at).and_then(|note| note.refused());
+        Self { refused, ..self }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One running job, followed from its first line (also after a restart) to its end.
 
-use super::{Shared, Watched, judge, next_check};
+use super::{Shared, Watched, hear::Hearing, judge, next_check};
 use crate::{
     observer::Happening,
     stops::{self, StopNote},
@@ -69,6 +69,7 @@ async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopping: &mut S
     let mut tally = Tally::default();
     tally.progress.account.clone_from(&watched.account);
     let mut log = Log::begin(shared, job);
+    let mut hearing = Hearing::begin(shared, job, watched).await;
     let mut watched = watched.clone();
     watched.bounds.heard_from = shared.ports.clock.now();
     loop {
@@ -86,8 +87,9 @@ async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopping: &mut S
                 None => return Ok(()),
                 Some(line) => take(shared, job, &watched, &mut tally, &mut log, &line?),
             },
-            () = shared.ports.clock.sleep(rest) => {}
+            () = shared.ports.clock.sleep(rest.min(hearing.rest(now))) => {}
         }
+        hearing.hear(shared, job, &watched).await;
         check(shared, job, &watched, &tally, stopping).await;
     }
 }
@@ -157,7 +159,7 @@ fn tell(shared: &Shared, job: &JobId, note: &StopNote) -> Result<(), String> {
     Ok(())
 }
 
-fn wait(now: Timestamp, due: Timestamp) -> Duration {
+pub(super) fn wait(now: Timestamp, due: Timestamp) -> Duration {
     Duration::try_from(due.duration_since(now)).unwrap_or_default().max(Duration::from_millis(10))
 }
 

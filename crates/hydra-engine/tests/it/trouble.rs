@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, stream::BoxStream};
 use hydra_core::{
     IssueNumber, JobId, Timestamp,
     contract::fake::FakeRuntime,
+    egress::gate::GateLine,
     job::{JobSpec, Observed},
     ports::{
         Collected, ForgeError, ForgeErrorKind, LogLine, Runtime, RuntimeError, RuntimeErrorKind, Selector, Started,
@@ -176,6 +177,9 @@ impl Runtime for Troubled {
     }
     async fn collect(&self, job: &JobId, max_bytes: u64) -> Result<Collected, RuntimeError> {
         self.trouble.call(Call::read(Whom::Runtime, "collect"), async || self.inner.collect(job, max_bytes).await).await
+    }
+    async fn told(&self, job: &JobId) -> Result<Vec<GateLine>, RuntimeError> {
+        self.inner.told(job).await
     }
     async fn stop(&self, job: &JobId, grace: Duration) -> Result<(), RuntimeError> {
         self.trouble.call(Call::write(Whom::Runtime, "stop"), async || self.inner.stop(job, grace).await).await

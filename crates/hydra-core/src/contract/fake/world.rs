@@ -3,6 +3,7 @@
 use super::{End, Play, exited};
 use crate::{
     JobId, Timestamp,
+    egress::gate::GateLine,
     job::{InputFile, JobSpec, Network, Observed, RuntimeStatus},
     ports::{Clock, Collected, LogLine, RuntimeError, RuntimeErrorKind, Selector, Started},
 };
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) outage: Option<RuntimeError>,
     pub(super) started: Vec<JobId>,
     pub(super) remains: BTreeSet<JobId>,
+    pub(super) gate: Vec<GateLine>,
 }
 
 struct Job {
@@ -245,7 +247,7 @@ impl World {
         if let Some(link) = found.play.links.first() {
             return Err(error(RuntimeErrorKind::Refused, format!("/out/{link} is refused: it is a link")));
         }
-        let mut collected = Collected::default();
+        let mut collected = Collected { gate: state.gate.clone(), ..Collected::default() };
         for (path, content) in &found.play.out {
             let size = content.len() as u64;
             if size > max_bytes {
@@ -255,6 +257,10 @@ impl World {
             }
         }
         Ok(collected)
+    }
+
+    pub(super) fn told(&self) -> Result<Vec<GateLine>, RuntimeError> {
+        Ok(self.now()?.gate.clone())
     }
 
     /// Asks a job to end. True when it does not run (any more); false when it is deaf.

@@ -82,7 +82,7 @@ async fn live(
 ) -> Result<Vec<EgressNote>, RuntimeError> {
     let mut live = Vec::new();
     for job in seen {
-        if kept.iter().any(|note| note.job == job.id && note.created_at == job.created_at) {
+        if kept.iter().any(|note| note.job == job.id && note.created_at == job.created_at && note.ended_at.is_some()) {
             continue;
         }
         let ended_at = match &job.status {

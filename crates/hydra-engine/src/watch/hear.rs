@@ -1,0 +1,59 @@
+//! What the gate of a running job refuses, heard now and then: kept where `status` finds it, and told to whoever watches.
+
+use super::{Shared, Watched};
+use crate::{egress_note, observer::Happening};
+use hydra_core::{JobId, Timestamp, egress::Told};
+use std::time::Duration;
+
+/// How often a gate is asked.
+const OFTEN: Duration = Duration::from_secs(10);
+
+/// How far a job's gate was heard.
+#[derive(Default)]
+pub(super) struct Hearing {
+    /// When to ask next; `None`: nobody stands before this job.
+    next: Option<Timestamp>,
+    refused: u64,
+}
+
+impl Hearing {
+    /// Asks for the first time. A gate has told that it serves before its job begins: a job without a word of one has none.
+    pub(super) async fn begin(shared: &Shared, job: &JobId, watched: &Watched) -> Self {
+        let mut hearing = Self { next: Some(shared.ports.clock.now()), refused: 0 };
+        hearing.hear(shared, job, watched).await;
+        hearing
+    }
+
+    /// Asks, if it is time. That it cannot be heard now holds nothing up.
+    pub(super) async fn hear(&mut self, shared: &Shared, job: &JobId, watched: &Watched) {
+        let now = shared.ports.clock.now();
+        if self.next.is_none_or(|next| next > now) {
+            return;
+        }
+        self.next = now.checked_add(OFTEN).ok();
+        let told = match shared.ports.runtime.told(job).await {
+            Ok(lines) => Told::of(&lines),
+            Err(error) => {
+                tracing::debug!(%job, %error, "its gate cannot be heard now");
+                return;
+            }
+        };
+        let Some(told) = told else {
+            self.next = None;
+            return;
+        };
+        if told.refusals() == self.refused {
+            return;
+        }
+        self.refused = told.refusals();
+        let refused = egress_note::so_far(shared, job, &watched.key, watched.bounds.started_at, told);
+        if let Some(refused) = refused {
+            shared.observer.saw(&Happening::Refused { key: watched.key.clone(), refused });
+        }
+    }
+
+    /// How long until it is asked again.
+    pub(super) fn rest(&self, now: Timestamp) -> Duration {
+        self.next.map_or(Duration::MAX, |next| super::follow::wait(now, next))
+    }
+}
