@@ -1,3 +1,5 @@
+//! The judgement of every probe in every mode, against fences that hold and fences that do not.
+
 use super::*;
 
 /// What a fence of this mode that holds shows.
