@@ -22,7 +22,7 @@ pub mod walk;
 
 use crate::secrets::{self, Secrets};
 use environment::Environment;
-use layers::{Flag, Layered, Shown, Variables};
+use layers::{Flag, Layered, Overridden, Shown, Variables};
 use problem::{Place, Problem, Problems};
 pub use settings::Settings;
 use source_text::SourceText;
@@ -91,8 +91,14 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
         place: "environment".to_owned(),
         values: plain(|name| environment.text(name).map(|text| text.map(str::to_owned)))?,
     };
-    let Layered { values, mut shown } = layers::merge(source.as_ref(), &dotenv, &process, &sources.flags)?;
-    let resolved = resolve::resolve(&values, source.as_ref(), &root)?;
+    let Layered { values, mut shown, overridden } = layers::merge(source.as_ref(), &dotenv, &process, &sources.flags)?;
+    let resolved = resolve::resolve(&values, source.as_ref(), &root);
+    let hidden = hidden(source.as_ref(), &overridden, &root);
+    let resolved = match (resolved, hidden.is_empty()) {
+        (Ok(resolved), true) => resolved,
+        (Ok(_), false) => return Err(Problems(hidden)),
+        (Err(problems), _) => return Err(Problems(place_right(problems, &shown).into_iter().chain(hidden).collect())),
+    };
     let rules = secrets::Rules { identities: values.identities, allow_classic_pat: values.github.allow_classic_pat };
     let secrets = secrets::resolve(&files, environment, rules)?;
     shown.extend(show_secrets(&secrets));
@@ -122,9 +128,35 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
         docker_host,
         secrets,
         warnings,
+        notes: overridden.into_iter().map(|overridden| overridden.note).collect(),
         values,
     };
     Ok(Loaded { settings, shown })
+}
+
+/// What is wrong with values of the file that variables go before: nobody would see it until the variable is gone.
+fn hidden(source: Option<&SourceText>, overridden: &[Overridden], root: &Path) -> Vec<Problem> {
+    if overridden.is_empty() {
+        return Vec::new();
+    }
+    let none = Variables::default();
+    let Ok(alone) = layers::merge(source, &none, &none, &[]) else { return Vec::new() };
+    let problems = resolve::resolve(&alone.values, source, root).err().map(|problems| problems.0).unwrap_or_default();
+    let of_one = |problem: &Problem| overridden.iter().any(|one| problem.key.as_deref() == Some(one.key));
+    problems.into_iter().filter(of_one).collect()
+}
+
+/// A variable's value is wrong where the variable is set, whatever line of the file has the same key.
+fn place_right(problems: Problems, shown: &[Shown]) -> Vec<Problem> {
+    let of_file = |source: &str| source == "default" || source.starts_with(FILE);
+    let place = |mut problem: Problem| {
+        let set = shown.iter().find(|one| problem.key.as_ref() == Some(&one.key));
+        if let Some(one) = set.filter(|one| !of_file(&one.source)) {
+            problem.place = Some(Place::file(Path::new(&one.source)));
+        }
+        problem
+    };
+    problems.0.into_iter().map(place).collect()
 }
 
 /// `--config`, `HYDRA_CONFIG`, or `hydra.toml` in the working folder or one above it.

@@ -2,7 +2,7 @@
 
 use crate::{
     args::{ConfigCommand, SchemaFormat},
-    config::{file, layers::Shown},
+    config::{Settings, file, layers::Shown},
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -23,6 +23,8 @@ struct ShownConfig<'a> {
     file: Option<String>,
     values: &'a [Shown],
     warnings: &'a [String],
+    /// Values of the file that a variable goes before.
+    notes: &'a [String],
 }
 
 fn show(context: &Context) -> Result<Exit, Failure> {
@@ -30,7 +32,7 @@ fn show(context: &Context) -> Result<Exit, Failure> {
     let settings = &loaded.settings;
     let file = settings.config_file.as_ref().map(|path| path.display().to_string());
     if context.screen.json {
-        let body = ShownConfig { file, values: &loaded.shown, warnings: &settings.warnings };
+        let body = ShownConfig { file, values: &loaded.shown, warnings: &settings.warnings, notes: &settings.notes };
         context.screen.json("config", &body)?;
         return Ok(Exit::Ok);
     }
@@ -39,9 +41,7 @@ fn show(context: &Context) -> Result<Exit, Failure> {
     for line in aligned(&rows) {
         context.screen.line(line)?;
     }
-    for warning in &settings.warnings {
-        context.screen.line(format!("{}: {warning}", context.screen.tint(Tint::Warn, "warning")))?;
-    }
+    remarks(context, settings)?;
     if file.is_none() {
         context.screen.line("there is no hydra.toml here or above: `hydra init` writes one")?;
     }
@@ -53,6 +53,8 @@ struct Checked<'a> {
     file: Option<String>,
     ok: bool,
     warnings: &'a [String],
+    /// Values of the file that a variable goes before.
+    notes: &'a [String],
 }
 
 fn check(context: &Context) -> Result<Exit, Failure> {
@@ -60,16 +62,26 @@ fn check(context: &Context) -> Result<Exit, Failure> {
     settings.check_complete()?;
     let file = settings.config_file.as_ref().map(|path| path.display().to_string());
     if context.screen.json {
-        context.screen.json("config-check", &Checked { file, ok: true, warnings: &settings.warnings })?;
+        context
+            .screen
+            .json("config-check", &Checked { file, ok: true, warnings: &settings.warnings, notes: &settings.notes })?;
         return Ok(Exit::Ok);
     }
-    for warning in &settings.warnings {
-        context.screen.line(format!("{}: {warning}", context.screen.tint(Tint::Warn, "warning")))?;
-    }
+    remarks(context, &settings)?;
     let name = file.unwrap_or_else(|| "the environment".to_owned());
     context.screen.line(format!("{}: {name} and the secrets are complete", context.screen.tint(Tint::Good, "ok")))?;
     context.screen.line("next: `hydra doctor` asks GitHub and Docker whether they agree")?;
     Ok(Exit::Ok)
+}
+
+/// What is not wrong, and should be known.
+fn remarks(context: &Context, settings: &Settings) -> Result<(), Failure> {
+    for (word, texts) in [("warning", &settings.warnings), ("note", &settings.notes)] {
+        for text in texts {
+            context.screen.line(format!("{}: {text}", context.screen.tint(Tint::Warn, word)))?;
+        }
+    }
+    Ok(())
 }
 
 fn schema(context: &Context, format: SchemaFormat) -> Result<Exit, Failure> {

@@ -60,6 +60,17 @@ pub struct Shown {
     pub source: String,
 }
 
+/// A key of `hydra.toml` that a variable sets to something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overridden {
+    /// The key.
+    pub key: &'static str,
+    /// Where the value stands that is used: `secrets/.env (HYDRA_MODEL)`.
+    pub source: String,
+    /// What people are told.
+    pub note: String,
+}
+
 /// What the layers come to.
 #[derive(Debug)]
 pub struct Layered {
@@ -67,6 +78,8 @@ pub struct Layered {
     pub values: HydraToml,
     /// Each of them with its source.
     pub shown: Vec<Shown>,
+    /// What the file says and variables go before.
+    pub overridden: Vec<Overridden>,
 }
 
 /// Lays them over each other. `file` has passed [`super::walk::check`].
@@ -80,6 +93,7 @@ pub fn merge(
     flags: &[Flag],
 ) -> Result<Layered, Problems> {
     let mut figment = Figment::from(Serialized::defaults(HydraToml::default()));
+    let mut said = Figment::new();
     if let Some(file) = file {
         let table: toml::Table = toml::from_str(file.text()).map_err(|error| {
             let place = error.span().map(|span| file.place(span));
@@ -88,6 +102,7 @@ pub fn merge(
         })?;
         let values = Value::serialize(&table)
             .map_err(|_| Problem::config("hydra.toml holds a value that no setting can have"))?;
+        said = said.merge(Layer { source: "hydra.toml".to_owned(), values: values.clone() });
         figment = figment.merge(Layer { source: "hydra.toml".to_owned(), values });
     }
     let mut problems = Vec::new();
@@ -113,6 +128,7 @@ pub fn merge(
             figment = figment.merge(Layer { source, values: figment::util::nest(key, value) });
         }
     }
+    let overridden = overridden(&said, &figment, file, [dotenv, environment]);
     for flag in flags {
         let values = figment::util::nest(flag.key, Value::from(flag.value.clone()));
         figment = figment.merge(Layer { source: format!("flag {}", flag.name), values });
@@ -138,7 +154,33 @@ pub fn merge(
     if let Ok(root) = figment.find_value("") {
         flatten(&figment, file, "", &root, &mut shown);
     }
-    Ok(Layered { values, shown })
+    Ok(Layered { values, shown, overridden })
+}
+
+/// The keys that the file sets to one thing and a variable to another.
+fn overridden(
+    said: &Figment,
+    figment: &Figment,
+    file: Option<&SourceText>,
+    places: [&Variables; 2],
+) -> Vec<Overridden> {
+    let set = |name: &str| places.iter().any(|variables| variables.values.contains_key(name));
+    let mut found: Vec<Overridden> = Vec::new();
+    for key in variables::ALL.iter().filter(|variable| set(variable.name)).filter_map(|variable| variable.key()) {
+        let (Ok(theirs), Ok(used)) = (said.find_value(key), figment.find_value(key)) else { continue };
+        let (theirs, source) =
+            (render(&theirs), figment.get_metadata(used.tag()).map(|metadata| metadata.name.as_ref()));
+        let used = render(&used);
+        if theirs == used || found.iter().any(|other| other.key == key) {
+            continue;
+        }
+        let place = file.and_then(|file| file.place_of(key)).and_then(|place| place.line);
+        let place = place.map_or_else(|| "hydra.toml".to_owned(), |line| format!("hydra.toml:{line}"));
+        let source = source.unwrap_or("a variable").to_owned();
+        let note = format!("{source} goes before {place}: `{key}` is {used}, not {theirs}");
+        found.push(Overridden { key, source, note: crate::output::mask::scrub(&note) });
+    }
+    found
 }
 
 fn flatten(figment: &Figment, file: Option<&SourceText>, path: &str, value: &Value, out: &mut Vec<Shown>) {

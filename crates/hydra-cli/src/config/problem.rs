@@ -42,6 +42,8 @@ pub struct Problem {
     pub exit: Exit,
     /// Where.
     pub place: Option<Place>,
+    /// The key of `hydra.toml` whose value is meant, where it is one.
+    pub key: Option<String>,
     /// What: one sentence, without its place.
     pub message: String,
     /// What to do.
@@ -51,7 +53,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of the configuration.
     pub fn config(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Configuration, place: None, message: message.into(), help: None }
+        Self { exit: Exit::Configuration, place: None, key: None, message: message.into(), help: None }
     }
     /// A problem of a credential. The message must not hold its value.
     pub fn credential(message: impl Into<String>) -> Self {

@@ -78,6 +78,7 @@ impl Pass<'_> {
         let message = crate::output::mask::scrub(&format!("`{key}`: {message}"));
         let mut problem = Problem::config(message).maybe_at(place);
         problem.help = help;
+        problem.key = Some(key.to_owned());
         self.problems.push(problem);
     }
 

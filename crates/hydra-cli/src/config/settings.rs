@@ -39,6 +39,8 @@ pub struct Settings {
     pub secrets: Secrets,
     /// What is not wrong, and should be known.
     pub warnings: Vec<String>,
+    /// Which values of `hydra.toml` a variable goes before: told where a person asks about the configuration, not on every run.
+    pub notes: Vec<String>,
 }
 
 impl Settings {

@@ -36,6 +36,10 @@ pub fn configuration(settings: &Settings) -> Vec<Check> {
     for warning in &settings.warnings {
         checks.push(Check::warn("configuration", warning.clone(), "see docs/operations/secrets.md"));
     }
+    for note in &settings.notes {
+        let mend = "empty the variable, or take the key out of hydra.toml: one place should say it";
+        checks.push(Check::warn("configuration", note.clone(), mend));
+    }
     if settings.single_identity() {
         checks.push(Check::warn(
             "identities",

@@ -197,3 +197,49 @@ fn the_documented_defaults_hold_without_any_file() {
     );
     assert_eq!(settings.egress, hydra_core::egress::EgressPolicy::default());
 }
+
+#[test]
+fn what_init_writes_lets_hydra_toml_have_its_say() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(&["init"]).code, 0);
+    sandbox.write("hydra.toml", sandbox.read("hydra.toml").replace("\"ready-to-build\"", "\"go\""));
+    let loaded = load(&sandbox, &[], Vec::new());
+    assert_eq!(hydra_cli::compose::plan_policy(&loaded.settings).trigger_label, "go");
+    assert!(loaded.settings.notes.is_empty(), "{:?}", loaded.settings.notes);
+}
+
+#[test]
+fn a_variable_that_goes_before_hydra_toml_is_named_wherever_one_asks() {
+    let sandbox = Sandbox::complete();
+    sandbox.write("hydra.toml", "[github]\nrepos = [\"acme/widgets\"]\n[pipeline]\ntrigger_label = \"build-it\"\n");
+    let env = format!("HYDRA_SIGNING_KEY={}\nHYDRA_TRIGGER_LABEL=go\n", "7".repeat(64));
+    sandbox.secret("secrets/.env", env);
+    let note = "secrets/.env (HYDRA_TRIGGER_LABEL) goes before hydra.toml:4: `pipeline.trigger_label` is \"go\", not \"build-it\"";
+    for command in [&["config", "check"][..], &["config", "show"], &["doctor", "--offline"]] {
+        let ran = sandbox.run(command);
+        assert!(ran.out.contains(note), "{command:?}: {}", ran.all());
+    }
+    assert_eq!(sandbox.run(&["config", "check", "--json"]).json()["notes"][0], note);
+    // The same value in both places is worth no word.
+    sandbox.write("hydra.toml", sandbox.read("hydra.toml").replace("build-it", "go"));
+    assert!(!sandbox.run(&["config", "check"]).out.contains("goes before"));
+}
+
+#[test]
+fn a_wrong_value_is_told_at_the_place_where_it_stands_whichever_place_goes_first() {
+    let sandbox = Sandbox::complete();
+    sandbox.write("hydra.toml", "[pipeline]\ntrigger_label = \"a,b\"\n");
+    let ran = sandbox.env("HYDRA_TRIGGER_LABEL", "go").run(&["config", "check"]);
+    assert!(
+        ran.code == 3 && ran.err.contains("hydra.toml:2: `pipeline.trigger_label`: it may not hold"),
+        "{}",
+        ran.all()
+    );
+    for pipeline in ["[pipeline]\ntrigger_label = \"good\"\n", "[pipeline]\nmax_fix_rounds = 1\n"] {
+        let sandbox = Sandbox::complete();
+        sandbox.write("hydra.toml", pipeline);
+        let ran = sandbox.env("HYDRA_TRIGGER_LABEL", "a,b").run(&["config", "check"]);
+        let place = "environment (HYDRA_TRIGGER_LABEL): `pipeline.trigger_label`: it may not hold";
+        assert!(ran.code == 3 && ran.err.contains(place) && !ran.err.contains("hydra.toml:"), "{}", ran.all());
+    }
+}

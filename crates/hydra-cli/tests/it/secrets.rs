@@ -53,7 +53,7 @@ fn secrets_that_were_not_filled_in_are_named_with_their_place() {
     assert_snapshot!(check(&sandbox), @r##"
 exit 4
 error: there is no GitHub token for the role security: what is there is empty
-  help: fill it in: secrets/.env:28 (HYDRA_SECURITY_TOKEN) or secrets/credentials.json (git_tokens.security)
+  help: fill it in: secrets/.env:29 (HYDRA_SECURITY_TOKEN) or secrets/credentials.json (git_tokens.security)
 "##);
 }
 
