@@ -10,7 +10,7 @@ use hydra_core::{
     ContainerType, IssueKey, JobId, Stage, Timestamp,
     egress::{
         Told,
-        gate::{Denial, Reached},
+        gate::{Denial, Proof, Reached},
     },
     job::{JobKey, Observed},
     ports::{AuditEntry, Collected},
@@ -44,6 +44,9 @@ pub struct EgressNote {
     pub ended_at: Option<Timestamp>,
     /// SHA-256 of the policy.
     pub policy: String,
+    /// What was proved before the start; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
     /// Every count is exact.
     pub exact: bool,
     /// Hosts that were reached, those with most connections first; at most 200.
@@ -71,7 +74,7 @@ impl EgressNote {
         ended_at: Option<Timestamp>,
         scrub: &Scrub,
     ) -> Self {
-        let Told { policy, mut reached, mut denied, exact } = told;
+        let Told { policy, proof, mut reached, mut denied, exact } = told;
         reached.sort_by(|a, b| b.connections.cmp(&a.connections).then_with(|| a.host.cmp(&b.host)));
         denied.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.ts.cmp(&b.ts)));
         let container = key.map(|key| key.stage.container());
@@ -93,6 +96,7 @@ impl EgressNote {
             created_at,
             ended_at,
             policy,
+            proof,
             exact,
             reached,
             more_reached,
@@ -116,6 +120,7 @@ impl EgressNote {
         let more = |listed: usize, more: usize| listed.saturating_sub(AUDITED) + more;
         serde_json::json!({ "egress": {
             "policy": self.policy,
+            "proof": self.proof,
             "reached": reached.collect::<Vec<_>>(),
             "more_reached": more(self.reached.len(), self.more_reached),
             "denied": denied.collect::<Vec<_>>(),

@@ -274,6 +274,6 @@ fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&O
 fn counted(lines: &[GateLine]) -> Option<Tokens> {
     lines.iter().rev().find_map(|line| match line {
         GateLine::Report { tokens, .. } => Some(*tokens),
-        GateLine::Ready { .. } | GateLine::Denied(_) | GateLine::Aside { .. } => None,
+        GateLine::Proved(_) | GateLine::Ready { .. } | GateLine::Denied(_) | GateLine::Aside { .. } => None,
     })
 }

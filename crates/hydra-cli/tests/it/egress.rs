@@ -42,6 +42,7 @@ fn note(stage: Stage, attempt: u32, denied: Vec<Denial>) -> EgressNote {
         created_at: Timestamp::from_second(1_790_000_000 + i64::from(attempt)).unwrap(),
         ended_at: Some(Timestamp::from_second(1_790_000_100).unwrap()),
         policy: "0".repeat(64),
+        proof: None,
         exact: true,
         reached: Vec::new(),
         more_reached: 0,

@@ -238,10 +238,21 @@ pub struct Reached {
     pub down: u64,
 }
 
+/// What was proved before an agent started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// SHA-256 of the rules as the kernel lists them, counters left out.
+    pub rules: String,
+    /// What was tried, each as it must be.
+    pub tried: Vec<String>,
+}
+
 /// One line of a gate's output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum GateLine {
+    /// Its fence was proved; told by the runtime, before everything that the gate itself tells.
+    Proved(Proof),
     /// It serves.
     Ready {
         /// [`SCHEMA`].

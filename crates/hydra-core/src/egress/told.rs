@@ -1,12 +1,14 @@
 //! Everything that the gates of one job have told, added up: exact where a report closes it, at least so much while it runs.
 
-use super::gate::{Denial, GateLine, Reached};
+use super::gate::{Denial, GateLine, Proof, Reached};
 
 /// What was reached and what was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
     /// SHA-256 of the policy.
     pub policy: String,
+    /// What was proved before the start.
+    pub proof: Option<Proof>,
     /// Hosts that were reached.
     pub reached: Vec<Reached>,
     /// What was refused; what is alike is counted together.
@@ -48,6 +50,7 @@ impl Told {
                     Some(last) => last.since.push(denial),
                     None => gates.push(Gate { report: None, since: vec![denial] }),
                 },
+                GateLine::Proved(proof) => all.proof = Some(proof.clone()),
                 GateLine::Aside { .. } => {}
             }
         }

@@ -13,7 +13,13 @@ pub(super) fn summary(told: &Told) -> String {
     });
     let refusals =
         told.denied.iter().map(|denial| format!("{} ({}, {} times)", denial.about(), denial.reason, denial.count));
-    format!("reached: {}; refused: {}", listed(hosts.collect()), listed(refusals.collect()))
+    let proof = told.proof.as_ref().map(|proof| {
+        let rules = proof.rules.get(..12).unwrap_or(&proof.rules);
+        format!("; proved before the start: {}, rules {rules}", proof.tried.len())
+    });
+    let policy = told.policy.get(..12).map(|policy| format!("; policy {policy}"));
+    let (reached, refused) = (listed(hosts.collect()), listed(refusals.collect()));
+    format!("reached: {reached}; refused: {refused}{}{}", proof.unwrap_or_default(), policy.unwrap_or_default())
 }
 
 fn listed(mut all: Vec<String>) -> String {
@@ -39,7 +45,10 @@ mod tests {
     use super::*;
     use hydra_core::{
         ContainerType, Timestamp,
-        egress::{DenyReason, gate::Denial},
+        egress::{
+            DenyReason,
+            gate::{Denial, Proof},
+        },
     };
 
     #[test]
@@ -67,5 +76,10 @@ mod tests {
             "reached: pypi.org (3 connections, 2000 B up, 12 MB down); refused: 192.0.2.7 port 80 (packet.tcp, 4 times)"
         );
         assert_eq!(summary(&Told::default()), "reached: nothing; refused: nothing");
+        let proof = Some(Proof { rules: "ab".repeat(32), tried: vec!["one".into(), "two".into()] });
+        assert_eq!(
+            summary(&Told { proof, policy: "cd".repeat(32), ..Told::default() }),
+            "reached: nothing; refused: nothing; proved before the start: 2, rules abababababab; policy cdcdcdcdcdcd"
+        );
     }
 }

@@ -13,6 +13,8 @@ use hydra_core::{
 use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, HashMap};
 
+/// What was proved before a job behind a gate was made: JSON.
+pub(super) const LABEL_PROOF: &str = "hydra.proof";
 /// The job that a volume, or a container that fills it, belongs to.
 pub(super) const LABEL_JOB: &str = "hydra.job";
 /// A container's output is kept up to this size; what is more is an attack on this machine's disk.

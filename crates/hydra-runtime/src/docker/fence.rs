@@ -25,7 +25,7 @@ use bollard::{
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use hydra_core::{
-    egress::HostPattern,
+    egress::{HostPattern, gate::Proof},
     job::Gated,
     ports::{RuntimeError, RuntimeErrorKind},
 };
@@ -63,6 +63,8 @@ pub(super) struct Fence {
     close: String,
     /// The job's side services.
     pub(super) services: Vec<String>,
+    /// What was proved, as net-init says it: JSON.
+    pub(super) proof: String,
 }
 
 impl Fence {
@@ -75,6 +77,7 @@ impl Fence {
             volume: name("fence"),
             net_init: name("net-init"),
             close: name("close"),
+            proof: String::new(),
             services: gated.services.iter().map(|service| name(&format!("service-{}", service.name))).collect(),
         }
     }
@@ -98,14 +101,15 @@ impl Engine {
         gated: &Gated,
         mark: &str,
     ) -> Result<Fence, RuntimeError> {
-        let fence = Fence::of(job, mark, gated);
+        let mut fence = Fence::of(job, mark, gated);
         let labels =
             BTreeMap::from([(LABEL_INSTANCE.to_owned(), instance.to_owned()), (LABEL_JOB.to_owned(), job.to_owned())]);
         let raised = self.try_to_raise(&fence, gated, &labels).await;
         if raised.is_err() {
             self.lower(&fence).await;
         }
-        raised.map(|()| fence)
+        fence.proof = raised?;
+        Ok(fence)
     }
 
     async fn try_to_raise(
@@ -113,7 +117,7 @@ impl Engine {
         fence: &Fence,
         gated: &Gated,
         labels: &BTreeMap<String, String>,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<String, RuntimeError> {
         let image = self.image(&gated.image).await?;
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let part = |role, command, network: String, net_admin, memory_mib| {
@@ -147,8 +151,14 @@ impl Engine {
             self.once(&fence.close, shut).await?;
             self.started(&fence.gate).await
         };
-        both(gate, self.once(&fence.net_init, init)).await?;
-        self.serve_aside(fence, gated, labels).await
+        let (gate, proved) = futures_util::join!(gate, self.once(&fence.net_init, init));
+        gate?;
+        let proof = proved?;
+        serde_json::from_str::<Proof>(&proof).map_err(|cause| {
+            error(RuntimeErrorKind::Failed, format!("the fence does not say what it proved: {cause}"))
+        })?;
+        self.serve_aside(fence, gated, labels).await?;
+        Ok(proof.trim().to_owned())
     }
 
     /// Takes a fence away. What cannot be taken away is found again by its label.

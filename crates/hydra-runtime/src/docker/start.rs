@@ -3,7 +3,7 @@
 
 use super::{
     blueprint::Blueprint,
-    convert::{self, container},
+    convert::{self, LABEL_PROOF, container},
     engine::Engine,
     fence::Fence,
     fill::Filler,
@@ -96,7 +96,7 @@ impl Engine {
         };
         let (image, ()) = futures_util::try_join!(self.image(&spec.image), network)?;
         let mark = format!("-{:08x}", RandomState::new().hash_one(std::process::id()) >> 32);
-        let made = Blueprint::new(spec, labels.clone(), self.facts.cpus, &mark);
+        let mut made = Blueprint::new(spec, labels.clone(), self.facts.cpus, &mark);
         if let Some(asked) = made.capped_from {
             tracing::info!(job = %made.name, asked, cpus = self.facts.cpus, "the engine has fewer CPUs than the limit allows");
         }
@@ -110,6 +110,9 @@ impl Engine {
             (Ok(filler), Ok(fence)) => (filler, fence),
             (filled, raised) => return Err(self.take_back(&made, filled, raised).await),
         };
+        if let Some(fence) = &fence {
+            made.labels.insert(LABEL_PROOF.to_owned(), fence.proof.clone());
+        }
         match self.create(&made).await {
             Ok(()) => self.first_start(made, filler).await.map(Some),
             Err(cause) => {

@@ -1,6 +1,7 @@
 //! What the gate of a job has told: so far, or everything, at its end.
 
 use super::{
+    convert::{LABEL_PROOF, labels},
     engine::Engine,
     trouble::{explain, is_missing, status},
 };
@@ -16,7 +17,7 @@ impl Engine {
     /// What the gate of a job has told so far; it serves on. Empty where there is none.
     pub(super) async fn told_so_far(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
         match self.gate_of(job).await? {
-            Some(gate) => self.lines(&gate).await,
+            Some(gate) => self.lines(job, &gate).await,
             None => Ok(Vec::new()),
         }
     }
@@ -30,7 +31,7 @@ impl Engine {
             Err(cause) if is_missing(&cause) || status(&cause) == Some(NOT_MODIFIED) => {}
             Err(cause) => return Err(explain(&format!("cannot read what the gate of {job} told"), &cause)),
         }
-        self.lines(&gate).await
+        self.lines(job, &gate).await
     }
 
     async fn gate_of(&self, job: &str) -> Result<Option<String>, RuntimeError> {
@@ -38,9 +39,12 @@ impl Engine {
         Ok(parts.into_iter().find(|(_, role, _)| role == "gate").map(|(gate, _, _)| gate))
     }
 
-    async fn lines(&self, gate: &str) -> Result<Vec<GateLine>, RuntimeError> {
+    async fn lines(&self, job: &str, gate: &str) -> Result<Vec<GateLine>, RuntimeError> {
+        let made = self.inspect(job).await?.map(|found| labels(&found)).unwrap_or_default();
+        let proved = made.get(LABEL_PROOF).and_then(|proof| serde_json::from_str(proof).ok()).map(GateLine::Proved);
         let text = self.said(gate, true, false).await?;
         // A line that is cut is none.
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        let told = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        Ok(proved.into_iter().chain(told).collect())
     }
 }

@@ -323,8 +323,11 @@ mod yolo {
                 cancel,
             };
             match stop {
-                "cancel" => story.operator().hold(&Scope::Issue(story.key()), entry(true)).unwrap(),
-                "pause" => story.operator().hold(&Scope::Repo(REPO.parse().unwrap()), entry(false)).unwrap(),
+                "cancel" => assert_eq!(story.operator().hold(&Scope::Issue(story.key()), entry(true)).unwrap(), None),
+                "pause" => {
+                    let held = story.operator().hold(&Scope::Repo(REPO.parse().unwrap()), entry(false)).unwrap();
+                    assert_eq!(held, None);
+                }
                 _ => story.github.remove_label(REPO, story.issue, crate::stories::stage::TRIGGER, ADA).unwrap(),
             }
             green().await;

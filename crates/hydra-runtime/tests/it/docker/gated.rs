@@ -97,6 +97,8 @@ async fn it_has_no_interface_but_loopback_and_its_gate_tells_what_it_tried() {
     assert!(said.starts_with("1000\nlo \n1\n1\n") && said.ends_with("done"), "{said}");
     assert!(said.contains("refused") && said.contains("not permitted"), "{said}");
     let lines = yard.runtime.collect(&spec.key.id(), 1000).await.unwrap().gate;
+    let Some(GateLine::Proved(proof)) = lines.first() else { panic!("{lines:#?}") };
+    assert!(proof.rules.len() == 64 && proof.tried.len() >= 3, "{proof:?}");
     let refused =
         [(DenyReason::DnsNotAllowed, "evil.test".to_owned()), (DenyReason::PacketTcp, "1.1.1.1:8080".to_owned())];
     assert_eq!(report(&lines), refused, "{lines:#?}");
