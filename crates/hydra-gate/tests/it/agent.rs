@@ -1,6 +1,9 @@
 //! What an agent does, from inside its namespace.
 
-use crate::world::World;
+use crate::{
+    internet::{ATTACKER, RESOLVER},
+    world::World,
+};
 use hickory_proto::{
     op::{Message, Query, ResponseCode},
     rr::{Name, RData, RecordType},
@@ -14,7 +17,7 @@ use rustls::{
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket},
     sync::Arc,
     time::Duration,
 };
@@ -40,27 +43,48 @@ impl World {
         let name = name.to_owned();
         self.agent(move || look_up(&name, kind))
     }
-    /// Dials an address and shakes hands for a name.
+    /// Tries an attack where no fence is, and there it must arrive; then where the agent is.
+    #[track_caller]
+    pub(crate) fn attack<T: Send + 'static>(&self, work: impl Fn() -> T + Clone + Send + 'static) -> T {
+        self.internet.arrives(work.clone());
+        self.agent(work)
+    }
+    /// An attack: asks for a name.
+    #[track_caller]
+    pub(crate) fn ask(&self, name: &str, kind: RecordType) -> (ResponseCode, Option<Ipv4Addr>) {
+        let name = name.to_owned();
+        self.attack(move || look_up(&name, kind))
+    }
+    /// An attack: dials an address of the attacker's and shakes hands for a name.
+    #[track_caller]
     pub(crate) fn shake(&self, at: impl Into<IpAddr>, name: &str) -> io::Result<Tls> {
         let (at, name) = (at.into(), name.to_owned());
-        self.agent(move || shake(dial((at, 443))?, &name))
+        self.attack(move || shake(dial((at, 443))?, &name))
     }
     /// As a program does: looks a name up, dials, shakes hands.
     pub(crate) fn reach(&self, name: &str) -> io::Result<Tls> {
         let (code, address) = self.look_up(name, RecordType::A);
-        self.shake(address.unwrap_or_else(|| panic!("{name}: {code}")), name)
+        let (at, name) = (address.unwrap_or_else(|| panic!("{name}: {code}")), name.to_owned());
+        self.agent(move || shake(dial((at, 443))?, &name))
     }
-    /// Sends bytes to an address at port 443 and reads what comes back.
+    /// An attack: sends bytes to port 443 of the attacker and reads what comes back.
+    #[track_caller]
     pub(crate) fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let bytes = bytes.to_vec();
-        self.agent(move || {
-            let mut stream = dial(([1, 2, 3, 4], 443)).unwrap();
-            stream.write_all(&bytes).unwrap();
+        let send = move |ends: bool| {
+            let mut stream = dial((ATTACKER, 443)).unwrap();
             let mut got = Vec::new();
             // What was closed with a reset has said what it had to say.
+            _ = stream.write_all(&bytes);
+            if ends {
+                _ = stream.shutdown(Shutdown::Write);
+            }
             _ = stream.read_to_end(&mut got);
             got
-        })
+        };
+        let unfenced = send.clone();
+        self.internet.arrives(move || unfenced(true));
+        self.agent(move || send(false))
     }
 }
 
@@ -74,7 +98,7 @@ pub(crate) fn look_up(name: &str, kind: RecordType) -> (ResponseCode, Option<Ipv
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     // Whatever resolver a program believes in, it is the gate that answers.
-    socket.connect("8.8.8.8:53").unwrap();
+    socket.connect((RESOLVER, 53)).unwrap();
     let mut message = Message::query();
     message.add_query(Query::query(Name::from_ascii(format!("{name}.")).unwrap(), kind));
     socket.send(&message.to_vec().unwrap()).unwrap();

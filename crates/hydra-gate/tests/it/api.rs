@@ -178,6 +178,17 @@ fn row_36_other_paths_methods_models_and_sizes_are_refused() {
         ("POST /v1/responses", "", BODY, 403),
         ("POST /v1/messages", "", reaches.as_str(), 403),
     ];
+    // Unfenced, whoever has the address and a key of its own asks what it likes.
+    let unfenced = |(line, headers, body, _): (&str, &str, &str, u16)| {
+        let own = "x-api-key: of-the-agent\r\nConnection: close\r\n";
+        let request = format!("{line} HTTP/1.1\r\n{own}{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        let send = move || dial((API, UPSTREAM)).unwrap().write_all(request.as_bytes());
+        world.internet.arrives(send).unwrap();
+    };
+    refused.into_iter().for_each(unfenced);
+    until("the requests", || log.lock().unwrap().len() == refused.len());
+    assert!(log.lock().unwrap().iter().all(|asked| asked.header("x-api-key") == Some("of-the-agent")));
+    log.lock().unwrap().clear();
     for (line, headers, body, status) in refused {
         let (got, said) = ask(&world, line, headers, body);
         assert_eq!(got, status, "{line}: {said}");

@@ -1,12 +1,14 @@
 //! Starts that fail, gates that die, bounds that are reached.
 
 use crate::{
-    agent::{dial, echo},
+    agent::{Tls, dial, echo, shake},
+    internet::{API, ATTACKER},
     world::{World, until},
 };
 use hydra_core::egress::{DenyReason, gate::GateLine};
 use std::{
     io::{Read as _, Write as _},
+    net::Shutdown,
     time::{Duration, Instant},
 };
 
@@ -70,27 +72,64 @@ fn row_06_a_gate_that_is_killed_in_mid_transfer_closes_and_the_next_one_goes_on_
     assert!(cut.is_err() && rest.len() < 500_000_000, "{cut:?}");
     world.internet.forget();
     // Nothing gets through meanwhile, whatever is tried.
-    let tried = world.agent(|| {
-        let mut stream = dial(([11, 0, 0, 66], 443)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-        stream.write_all(b"x").and_then(|()| stream.read(&mut [0; 1]))
-    });
-    assert!(tried.is_err(), "{tried:?}");
-    assert!(world.agent(|| dial(([11, 0, 0, 66], 80)).map(drop)).is_err());
-    world.internet.saw_nothing();
+    nothing_opens(&world);
     world.serve();
     until("the next gate", || matches!(world.lines().last(), Some(GateLine::Ready { .. })));
     echo(&mut world.reach("api.example.org").unwrap(), "hello").unwrap();
 }
 
+/// A connection to the attacker waits or is refused, an answer never comes, and the attacker sees nothing.
+#[track_caller]
+fn nothing_opens(world: &World) {
+    let tried = world.attack(|| {
+        let mut stream = dial((ATTACKER, 443))?;
+        stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+        stream.write_all(b"x").and_then(|()| stream.read(&mut [0; 1]))
+    });
+    assert!(tried.is_err(), "{tried:?}");
+    assert!(world.attack(|| dial((ATTACKER, 80)).map(drop)).is_err());
+    assert_eq!((world.internet.calls(), world.internet.packets("attacker")), (Vec::new(), 0));
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn row_06_a_gate_without_descriptors_lets_connections_wait_and_is_back_when_it_has_some() {
+    let mut world = World::before(|limits| limits.hello_millis = 4_000);
+    // Enough to serve, and too few for those who come.
+    world.serve_under(&["prlimit", "--nofile=40"]);
+    let mut world = world.fenced(&["--allowed", "api.example.org"]);
+    let open: Vec<_> = world.agent(|| (0..80).map(|_| dial((ATTACKER, 443)).unwrap()).collect());
+    let gate = world.gate.as_ref().unwrap().id();
+    let used = || std::fs::read_dir(format!("/proc/{gate}/fd")).unwrap().count();
+    until("a gate without descriptors", || used() >= 40);
+    nothing_opens(&world);
+    assert!(used() >= 40, "it was without descriptors all the while");
+    drop(open);
+    until("the gate", || world.reach("api.example.org").is_ok_and(|mut stream| echo(&mut stream, "hello").is_ok()));
+    assert!(matches!(world.report(), GateLine::Report { .. }), "the very gate");
+}
+
 #[test]
 #[ignore = "needs namespaces"]
 fn row_35_an_upload_without_end_ends() {
-    let world = World::with(|limits| limits.bytes_up = 3_000_000);
-    let mut stream = world.reach("api.example.org").unwrap();
-    let piece = [b'x'; 8 * 1024];
-    let sent = (0..10_000).take_while(|_| stream.write_all(&piece).is_ok()).count();
-    assert!(sent < 2_000, "{sent} pieces");
+    const BOUND: u64 = 3_000_000;
+    let world = World::with(|limits| limits.bytes_up = BOUND);
+    let pour = |mut stream: Tls, pieces: usize| {
+        stream.write_all(b"TAKE").unwrap();
+        let piece = [b'x'; 8 * 1024];
+        // The two words are two records: what is to be taken comes behind the first.
+        std::thread::sleep(Duration::from_millis(200));
+        let sent = (0..pieces).take_while(|_| stream.write_all(&piece).is_ok()).count();
+        // Closed without having read everything, a socket throws away what it has not sent yet.
+        _ = stream.sock.shutdown(Shutdown::Write).and_then(|()| stream.sock.read_to_end(&mut Vec::new()));
+        sent
+    };
+    world.internet.arrives(move || pour(shake(dial((API, 443)).unwrap(), "api.example.org").unwrap(), 1_000));
+    until("all of it, unfenced", || world.internet.taken().1 == 8_192_000);
+    let sent = pour(world.reach("api.example.org").unwrap(), 10_000);
+    // What the kernel holds for both sockets is sent too, and never taken.
+    assert!(sent < 5_000, "{sent} pieces");
+    assert!(world.internet.taken().0 <= BOUND, "{}", world.internet.taken().0);
     let denial = world.one_refusal();
     assert_eq!((denial.reason, denial.host.as_deref()), (DenyReason::LimitBytes, Some("api.example.org")));
     // Another connection does not begin anew.
@@ -103,16 +142,20 @@ fn row_35_an_upload_without_end_ends() {
 fn row_34_half_open_and_huge_hellos_hurt_nobody_else() {
     let world = World::with(|limits| limits.connections = 40);
     // Half-open ones: each is closed when its time is up.
-    let begun = Instant::now();
-    let waited = world.agent(|| {
-        let open: Vec<_> = (0..30).map(|_| dial(([11, 0, 0, 66], 443)).unwrap()).collect();
+    let half_open = |patience: Duration| {
+        let open: Vec<_> = (0..30).map(|_| dial((ATTACKER, 443)).unwrap()).collect();
         for mut stream in &open {
             stream.write_all(&[22, 3, 1]).unwrap();
         }
         let mut said = Vec::new();
-        (&open[0]).read_to_end(&mut said).unwrap();
+        open[0].set_read_timeout(Some(patience)).unwrap();
+        _ = (&open[0]).read_to_end(&mut said);
         said
-    });
+    };
+    let waited = world.internet.arrives(move || half_open(Duration::from_secs(2)));
+    assert!(waited.is_empty(), "unfenced a server waits longer: {waited:?}");
+    let begun = Instant::now();
+    let waited = world.agent(move || half_open(Duration::from_secs(10)));
     assert_eq!((waited, begun.elapsed() < Duration::from_secs(5)), (vec![21, 3, 3, 0, 2, 2, 49], true));
     echo(&mut world.reach("api.example.org").unwrap(), "hello").unwrap();
     assert_eq!(world.one_refusal().reason, DenyReason::TlsHelloTimeout);
@@ -142,6 +185,8 @@ fn row_34_what_an_agent_writes_reaches_the_log_as_plain_text() {
     let raw = b"GET / HTTP/1.1\r\nHost: \xc2\x9b2Jowned\xff\r\n\r\n".to_vec();
     world.raw(&raw);
     let denial = world.one_refusal();
+    assert_eq!(denial.reason, DenyReason::ConnectMethod);
+    world.internet.saw_nothing();
     let host = denial.host.unwrap();
     assert!(host.contains("owned") && host.chars().all(|c| c.is_ascii_graphic()), "{host}");
 }

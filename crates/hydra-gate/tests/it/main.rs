@@ -3,11 +3,14 @@
 
 mod agent;
 mod api;
+mod hello;
 mod inspect;
 mod internet;
 mod life;
 mod names;
 mod packets;
 mod resolvers;
+mod rows_agent;
+mod rows_neighbours;
 mod upstreams;
 mod world;

@@ -112,9 +112,12 @@ impl World {
         world.configure();
         world.fenced(&["--allowed", "api.example.org"])
     }
+    /// Fences it with a gate that serves, or with one that is started now.
     pub(crate) fn fenced(self, args: &[&str]) -> Self {
         let mut world = self;
-        world.serve();
+        if world.gate.is_none() {
+            world.serve();
+        }
         let output = world.fence(args);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         world.internet.forget();
@@ -160,9 +163,14 @@ impl World {
     }
     /// Starts a gate.
     pub(crate) fn serve(&mut self) {
+        self.serve_under(&[]);
+    }
+    /// Starts a gate by a command that does something to it first.
+    pub(crate) fn serve_under(&mut self, by: &[&str]) {
         let lines = File::options().create(true).append(true).open(self.lines_of_gate()).unwrap();
         let dir = self.dir.path().display().to_string();
-        let mut command = inside(self.place.id(), PROGRAM, &["--dir", &dir, "serve"]);
+        let words = [by, &[PROGRAM, "--dir", dir.as_str(), "serve"]].concat();
+        let mut command = inside(self.place.id(), words[0], &words[1..]);
         self.gate = Some(Process::start(command.stdout(lines)));
     }
     /// Runs net-init.
