@@ -12,8 +12,11 @@ pub struct Place {
     /// Line, from 1.
     pub line: Option<u32>,
     /// The bytes that are meant, and the masked text that they lie in. Absent for files that hold secrets.
-    pub excerpt: Option<(Range<usize>, Arc<NamedSource<String>>)>,
+    pub excerpt: Option<Box<Excerpt>>,
 }
+
+/// Bytes of a text, and the text.
+pub type Excerpt = (Range<usize>, Arc<NamedSource<String>>);
 
 impl Place {
     /// A file as a whole.
@@ -95,11 +98,11 @@ impl Diagnostic for Problem {
         self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        let (_, source) = self.place.as_ref()?.excerpt.as_ref()?;
+        let (_, source) = self.place.as_ref()?.excerpt.as_deref()?;
         Some(source.as_ref())
     }
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (range, _) = self.place.as_ref()?.excerpt.as_ref()?;
+        let (range, _) = self.place.as_ref()?.excerpt.as_deref()?;
         let span = SourceSpan::from(range.clone());
         Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, span))))
     }

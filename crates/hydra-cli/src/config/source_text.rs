@@ -106,7 +106,7 @@ fn place(path: &Path, text: &str, shown: &Arc<NamedSource<String>>, range: Range
     Place {
         file: path.display().to_string(),
         line: Some(line),
-        excerpt: Some((range.start..end.max(range.start), Arc::clone(shown))),
+        excerpt: Some(Box::new((range.start..end.max(range.start), Arc::clone(shown)))),
     }
 }
 
