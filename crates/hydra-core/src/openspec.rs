@@ -5,6 +5,7 @@ pub mod delta;
 pub mod dependencies;
 mod lines;
 pub mod manifest;
+mod notes;
 pub mod tasks;
 
 pub use change::{ChangeFolder, change_named_by};

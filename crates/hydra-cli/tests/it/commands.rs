@@ -467,11 +467,11 @@ ok  c/good: 1 requirement, 1 scenario, 1 of 2 tasks done, no hydra.json (optiona
     assert_snapshot!(sandbox.run(&["change", "check", "c"]).all(), @r##"
 exit 1
 --- out
-fail  c/bad: 0 requirements, 0 scenarios, 0 of 0 tasks done, no hydra.json (optional)
+fail  c/bad: 3 problems, no hydra.json (optional)
   c/bad/proposal.md: it is empty (say why the change is made and what changes)
   c/bad/tasks.md: it is missing (list the tasks as `- [ ] 1.1 …`)
   c/bad/specs/x/spec.md:2: the requirement has no name (write `### Requirement: <name>`)
-fail  c/good: 0 requirements, 0 scenarios, 0 of 0 tasks done, no hydra.json (optional)
+fail  c/good: 1 problem
   c/good/hydra.json:1: the key `isue` is unknown (did you mean `issue`?)
 --- err
 "##);

@@ -115,6 +115,13 @@ impl ChangeFolder {
         self.specs.iter().flat_map(SpecDelta::names).collect()
     }
 
+    /// What is no fault, and a reader may stumble over: scenarios without WHEN or THEN, steps that look misspelt, one requirement added
+    /// to several specs.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Diagnostic> {
+        super::notes::of(&self.specs)
+    }
+
     /// A title for people: the manifest's, the proposal's first heading where it is more than a section's name, or the folder's name in words.
     #[must_use]
     pub fn title(&self, name: &ChangeName) -> String {
@@ -182,18 +189,22 @@ fn limits(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<Diagnostic>) {
     if files.len() > MAX_FILES {
         faults.push(Diagnostic::file(
             ".",
-            format!("the folder holds {} files; at most {MAX_FILES} are read", files.len()),
+            format!("the folder holds more than {MAX_FILES} files, which is the most that is read"),
         ));
     }
-    for (path, bytes) in files.iter().filter(|(_, bytes)| bytes.len() > MAX_FILE) {
-        let message = format!("it has {} bytes; at most {MAX_FILE} are read", bytes.len());
+    for (path, _) in files.iter().filter(|(_, bytes)| bytes.len() > MAX_FILE) {
+        // Who reads a file may have stopped just above the limit, so its size is not told.
+        let message = format!("it has more than {MAX_FILE} bytes, which is the most that is read");
         faults.push(Diagnostic::file(path, message).hint("split the change"));
     }
     let total: usize = files.values().map(Vec::len).sum();
     if total > MAX_TOTAL {
         faults.push(
-            Diagnostic::file(".", format!("the folder has {total} bytes; at most {MAX_TOTAL} are read"))
-                .hint("split the change"),
+            Diagnostic::file(
+                ".",
+                format!("its files have more than {MAX_TOTAL} bytes together, which is the most that is read"),
+            )
+            .hint("split the change"),
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::lines::{Line, lines};
 use crate::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
 
 crate::stage::closed!(
     /// What happens to the requirements of a section.
@@ -81,6 +82,9 @@ pub struct Step {
     pub text: String,
 }
 
+/// What a step of a scenario begins with.
+pub(super) const STEPS: &[&str] = &["GIVEN", "WHEN", "THEN", "AND", "BUT"];
+
 impl Scenario {
     /// Its GIVEN, WHEN, THEN, AND and BUT bullets, in order.
     #[must_use]
@@ -116,6 +120,7 @@ impl SpecDelta {
         for section in &mut delta.sections {
             section.check(path, &mut faults);
         }
+        delta.conflicts(&mut faults);
         if !delta.sections.iter().any(|s| s.operation.is_some()) {
             faults.push(Diagnostic::file(path, "it holds no delta").hint("begin a section with `## ADDED Requirements`, `## MODIFIED Requirements`, `## REMOVED Requirements` or `## RENAMED Requirements`"));
         }
@@ -165,6 +170,33 @@ impl SpecDelta {
             }
         }
         names
+    }
+
+    /// A requirement stands in one section of a spec only: what is renamed is modified under its new name.
+    fn conflicts(&self, faults: &mut Vec<Diagnostic>) {
+        let mut seen: BTreeMap<&str, Vec<(Operation, usize)>> = BTreeMap::new();
+        for (at, section) in self.sections.iter().enumerate() {
+            let Some(operation) = section.operation else { continue };
+            let own = section.requirements.iter().map(|r| (r.name.as_str(), r.line));
+            let new = section.renames.iter().map(|(_, to)| (to.as_str(), section.line));
+            for (name, line) in own.chain(new).filter(|(name, _)| !name.is_empty()) {
+                let before = seen.entry(name).or_default();
+                let clash = before.iter().filter(|(_, from)| *from != at).map(|(other, _)| *other).find(|other| {
+                    let either = |wanted| [*other, operation].contains(&wanted);
+                    !either(Operation::Renamed) || either(Operation::Added)
+                });
+                if let Some(other) = clash {
+                    let both = if other == operation {
+                        format!("in {operation} twice")
+                    } else {
+                        format!("in {other} and in {operation}")
+                    };
+                    let message = format!("the requirement \"{}\" stands {both}", short(name));
+                    faults.push(Diagnostic::line(&self.path, line, message).hint("keep one of them"));
+                }
+                before.push((operation, at));
+            }
+        }
     }
 
     fn take(&mut self, line: Line<'_>, faults: &mut Vec<Diagnostic>) {
@@ -336,10 +368,10 @@ fn step(text: &str) -> Option<Step> {
     let text = text.trim_start();
     let text = text.strip_prefix("- ").or_else(|| text.strip_prefix("* "))?.trim_start().trim_start_matches('*');
     let word: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
-    let keyword = ["GIVEN", "WHEN", "THEN", "AND", "BUT"].into_iter().find(|k| word.eq_ignore_ascii_case(k))?;
+    let keyword = STEPS.iter().copied().find(|k| word.eq_ignore_ascii_case(k))?;
     Some(Step { keyword, text: text[word.len()..].trim_start_matches('*').trim().to_owned() })
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }

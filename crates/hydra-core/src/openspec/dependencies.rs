@@ -72,6 +72,26 @@ pub fn order(graph: &BTreeMap<ChangeName, Vec<ChangeName>>) -> Result<Vec<Change
     Ok(sorted)
 }
 
+/// Cycles of a graph, so that every one is broken when each of these is: mending them one by one would show the next only then.
+/// Names that are not in the graph are passed over.
+#[must_use]
+pub fn cycles(graph: &BTreeMap<ChangeName, Vec<ChangeName>>) -> Vec<Vec<ChangeName>> {
+    let inside = |needs: &Vec<ChangeName>| needs.iter().filter(|need| graph.contains_key(need)).cloned().collect();
+    let mut left: BTreeMap<ChangeName, Vec<ChangeName>> =
+        graph.iter().map(|(name, needs)| (name.clone(), inside(needs))).collect();
+    let mut found = Vec::new();
+    while let Err(DependencyError::Cycle(cycle)) = order(&left) {
+        // The edge that closes it is taken out, so that there is one cycle less.
+        if let [.., last, first] = cycle.as_slice()
+            && let Some(needs) = left.get_mut(last)
+        {
+            needs.retain(|need| need != first);
+        }
+        found.push(cycle);
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +116,14 @@ mod tests {
         assert_eq!(error.to_string(), "the changes wait for each other: b -> c -> b");
         let own = order(&graph(&[("a", &["a"])])).unwrap_err();
         assert_eq!(own.to_string(), "the changes wait for each other: a -> a");
+    }
+
+    #[test]
+    fn every_cycle_is_named() {
+        let graph = graph(&[("a", &["b", "gone"]), ("b", &["a"]), ("c", &["d"]), ("d", &["c"]), ("e", &["e", "a"])]);
+        let named: Vec<String> = cycles(&graph).into_iter().map(|c| DependencyError::Cycle(c).to_string()).collect();
+        let wait = |path: &str| format!("the changes wait for each other: {path}");
+        assert_eq!(named, [wait("a -> b -> a"), wait("c -> d -> c"), wait("e -> e")]);
     }
 
     #[test]

@@ -86,13 +86,22 @@ fn broken_deltas_are_named_with_their_lines() {
     let twice = "## ADDED Requirements\n### Requirement: A\n#### Scenario: s\n### Requirement: A\n#### Scenario: s\n";
     assert!(spec(twice)[0].contains(":4: the requirement \"A\" stands in ADDED twice"));
     assert!(faults(&[("tasks.md", "- [] 1 x\n- [-] y\n")]).len() == 2);
+    let again = "## ADDED Requirements\n### Requirement: A\n#### Scenario: s\n## ADDED Requirements\n### Requirement: A\n#### Scenario: s\n";
+    assert!(spec(again)[0].contains(":5: the requirement \"A\" stands in ADDED twice"));
+    let both =
+        "## ADDED Requirements\n### Requirement: A\n#### Scenario: s\n## REMOVED Requirements\n### Requirement: A\n";
+    assert!(spec(both)[0].contains(":5: the requirement \"A\" stands in ADDED and in REMOVED"));
+    let renamed = "## ADDED Requirements\n### Requirement: New\n#### Scenario: s\n## RENAMED Requirements\n- FROM: Old\n- TO: New\n";
+    assert!(spec(renamed)[0].contains(":4: the requirement \"New\" stands in ADDED and in RENAMED"));
+    let fine = "## MODIFIED Requirements\n### Requirement: New\n#### Scenario: s\n## RENAMED Requirements\n- FROM: Old\n- TO: New\n";
+    assert!(ChangeFolder::parse(&folder(&[("specs/auth/spec.md", fine)])).is_ok());
 }
 
 #[test]
 fn over_long_and_not_utf8() {
     let mut files = folder(&[]);
     files.insert("design.md".into(), vec![b'x'; MAX_FILE + 1]);
-    assert!(ChangeFolder::parse(&files).unwrap_err()[0].to_string().contains("at most 524288"));
+    assert!(ChangeFolder::parse(&files).unwrap_err()[0].to_string().contains("more than 524288 bytes"));
     let mut files = folder(&[]);
     files.insert("specs/auth/spec.md".into(), b"a\nb\xff".to_vec());
     assert_eq!(
@@ -183,6 +192,7 @@ fn every_real_change_folder_parses_and_is_written_back_byte_for_byte() {
             panic!("{}: {}", path.display(), faults.iter().map(|f| format!("\n  {f}")).collect::<String>())
         });
         assert_eq!(change.render(), files, "{}", path.display());
+        assert_eq!(change.notes(), [], "{}", path.display());
         assert!(change.manifest.is_none() && !change.requirements().is_empty() && !change.tasks.all().is_empty());
         count += 1;
     }

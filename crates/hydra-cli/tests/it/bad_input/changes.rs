@@ -47,6 +47,75 @@ fn each_fault_is_named_with_its_file_and_what_to_do() {
 }
 
 #[test]
+fn what_could_not_be_read_is_not_counted_and_a_cut_file_is_not_measured() {
+    let ran = with("hydra.json", b"{").run(&["change", "check", "c"]);
+    assert!(ran.out.starts_with("fail  c/a: 1 problem\n"), "{}", ran.all());
+    let json = with("hydra.json", b"{").run(&["change", "check", "c", "--json"]).json();
+    assert_eq!(
+        (&json["changes"][0]["requirements"], &json["changes"][0]["has_manifest"]),
+        (&serde_json::Value::Null, &true.into())
+    );
+    let ran = with("design.md", &vec![b'x'; 3_000_000]).run(&["change", "check", "c"]);
+    assert!(ran.out.contains("c/a/design.md: it has more than 524288 bytes"), "{}", ran.all());
+}
+
+#[test]
+fn a_link_is_named_and_not_followed() {
+    for (name, code) in [("design.md", 1), ("notes.txt", 0), ("specs/other", 1)] {
+        let sandbox = with("tasks.md", b"- [ ] 1.1 greet\n");
+        std::os::unix::fs::symlink("/etc/passwd", sandbox.work(&format!("c/a/{name}"))).unwrap();
+        let ran = sandbox.run(&["change", "check", "c"]);
+        let line = format!("c/a/{name}: it is a link, which is not followed (put the file itself there)");
+        assert!(ran.code == code && ran.out.contains(&line), "{}", ran.all());
+    }
+    let sandbox = with("tasks.md", b"- [ ] 1.1 greet\n");
+    std::fs::remove_file(sandbox.work("c/a/proposal.md")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", sandbox.work("c/a/proposal.md")).unwrap();
+    let ran = sandbox.run(&["change", "check", "c"]);
+    assert!(ran.out.contains("proposal.md: it is a link") && !ran.out.contains("is missing"), "{}", ran.all());
+    assert_eq!(sandbox.run(&["change", "init", "c/a"]).code, 1);
+}
+
+#[test]
+fn what_openspec_allows_and_a_reviewer_stumbles_over_is_noted() {
+    let spec =
+        "## ADDED Requirements\n### Requirement: Greet\n#### Scenario: Hello\n- **WEHN** asked\n- **THEN** it greets\n";
+    let ran = with("specs/greet/spec.md", spec.as_bytes()).run(&["change", "check", "c"]);
+    let note = "  note: c/a/specs/greet/spec.md:4: `WEHN` is no step of a scenario (did you mean WHEN?)\n";
+    assert!(ran.code == 0 && ran.out.contains(note), "{}", ran.all());
+    let twice = format!("{spec}{spec}");
+    let ran = with("specs/greet/spec.md", twice.as_bytes()).run(&["change", "check", "c"]);
+    assert!(
+        ran.code == 1 && ran.out.contains("spec.md:7: the requirement \"Greet\" stands in ADDED twice"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn every_cycle_is_named_and_a_dependency_that_is_nowhere_is_noted() {
+    let sandbox = with("hydra.json", b"{\"depends_on\": [\"b\"]}");
+    for (name, needs) in
+        [("b", "a"), ("x", "y"), ("y", "x"), ("add-login", "add-lgoin"), ("z", "old"), ("broken", "broken")]
+    {
+        for file in ["proposal.md", "tasks.md", "specs/greet/spec.md"] {
+            sandbox.write(&format!("c/{name}/{file}"), sandbox.read(&format!("c/a/{file}")));
+        }
+        sandbox.write(&format!("c/{name}/hydra.json"), format!("{{\"depends_on\": [\"{needs}\"]}}"));
+    }
+    sandbox.write("c/broken/tasks.md", "");
+    std::fs::create_dir_all(sandbox.work("c/archive/2026-01-01-old")).unwrap();
+    let ran = sandbox.run(&["change", "check", "c"]);
+    for cycle in ["a -> b -> a", "x -> y -> x", "broken -> broken"] {
+        assert!(ran.out.contains(&format!("fail  the changes wait for each other: {cycle}\n")), "{}", ran.all());
+    }
+    let note = "note: c/add-login/hydra.json: depends_on: add-lgoin is neither among the folders checked nor beside this one (did you mean add-login?)";
+    assert!(ran.out.contains(note) && !ran.out.contains("old is neither"), "{}", ran.all());
+    // What lies beside the folder is there.
+    assert!(!sandbox.run(&["change", "check", "c/a"]).out.contains("neither"));
+}
+
+#[test]
 fn a_folder_that_is_not_there_or_holds_nothing() {
     let sandbox = Sandbox::new();
     std::fs::create_dir_all(sandbox.work("c/empty")).unwrap();
