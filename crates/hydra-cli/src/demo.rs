@@ -4,6 +4,7 @@ pub mod configuration;
 pub mod containers;
 pub mod ending;
 pub mod fresh_clone;
+pub mod jobs;
 pub mod play;
 pub mod report;
 pub mod stage_set;

@@ -1,5 +1,6 @@
 //! `hydra demo`: the simulated GitHub, the scripted model and the real pipeline, all on loopback.
 
+use super::signals::{self, Heard};
 use crate::{
     args::{DemoArgs, RuntimeChoice, Scenario as Story},
     context::Context,
@@ -17,7 +18,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
         Some(path) => Some(read_script(context, path)?),
         None => None,
     };
-    super::block_on(show(context, args, scenario, script))?
+    super::block_on(signals::counted(|heard| show(context, args, scenario, script, heard)))??
 }
 
 fn story(story: Story) -> Result<Scenario, Failure> {
@@ -39,14 +40,26 @@ fn read_script(context: &Context, path: &std::path::Path) -> Result<Script, Fail
     })
 }
 
-async fn show(context: &Context, args: &DemoArgs, scenario: Scenario, script: Option<Script>) -> Result<Exit, Failure> {
+/// Whatever ends it, a signal too, it comes back from here: then what it made goes with it.
+async fn show(
+    context: &Context,
+    args: &DemoArgs,
+    scenario: Scenario,
+    script: Option<Script>,
+    heard: Heard,
+) -> Result<Exit, Failure> {
     let screen = context.screen;
     let told = script.is_none().then(|| ending::expected(scenario.name));
     let runtime = match args.runtime {
         RuntimeChoice::Process => "process",
         RuntimeChoice::Docker => "docker",
     };
-    let set = stage_set::build(context, &scenario, script, args.runtime).await?;
+    let interrupted =
+        || Failure::new(Exit::Interrupted, "the demo was interrupted").help("start it again: it begins anew");
+    let set = tokio::select! {
+        set = stage_set::build(context, &scenario, script, args.runtime) => set?,
+        () = heard.clone().wait(1) => return Err(interrupted()),
+    };
     if !screen.json {
         screen.line(format!("{}: {}", screen.tint(Tint::Bold, scenario.name), scenario.shows))?;
         screen.line(screen.tint(
@@ -61,13 +74,10 @@ async fn show(context: &Context, args: &DemoArgs, scenario: Scenario, script: Op
         }
         screen.line("")?;
     }
-    let seen = play::play(context, &set, &scenario).await?;
+    let seen = play::play(context, &set, &scenario, heard.clone().wait(1)).await?;
     let mut report = tokio::select! {
         report = ending::look(&set, seen, (scenario.name, scenario.shows), runtime, told) => report?,
-        interrupt = tokio::signal::ctrl_c() => {
-            interrupt.map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
-            return Err(Failure::new(Exit::Interrupted, "the demo was interrupted"));
-        }
+        () = heard.clone().wait(1) => return Err(interrupted()),
     };
     report.serving = args.keep.then(|| ending::serving(&set));
     if screen.json {
@@ -80,7 +90,7 @@ async fn show(context: &Context, args: &DemoArgs, scenario: Scenario, script: Op
         if !screen.json {
             ending::addresses(screen, serving)?;
         }
-        tokio::signal::ctrl_c().await.map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
+        heard.wait(1).await;
     }
     Ok(if report.is_good() { Exit::Ok } else { Exit::Failed })
 }

@@ -24,7 +24,7 @@ pub fn write(
     let budget = if scenario == "over-budget" { "2.00" } else { "10.00" };
     let mut toml = format!(
         r#"# Written by `hydra demo`.
-instance = "demo"
+instance = "{instance}"
 
 [github]
 api_url = "{api}"
@@ -49,6 +49,7 @@ base_url = "{model}"
 [state]
 dir = "state"
 "#,
+        instance = super::jobs::instance(),
         api = github.base_url().trim_end_matches('/'),
         model = model.url().trim_end_matches('/'),
     );

@@ -1,5 +1,6 @@
 //! What the demo needs to run its agents in containers: the engine, the network of jobs, the images.
 
+use super::jobs;
 use crate::{compose::docker, context::Context, exit::Exit, failure::Failure};
 use hydra_runtime::{DockerConfig, DockerRuntime};
 use std::{
@@ -26,7 +27,7 @@ pub struct Containers {
 /// When one of them is not there.
 pub async fn ready(context: &Context) -> Result<Containers, Failure> {
     let socket = docker::socket(context, None)?;
-    let runtime = DockerRuntime::new(DockerConfig { socket, instance: "demo".to_owned() });
+    let runtime = DockerRuntime::new(DockerConfig { socket, instance: jobs::instance() });
     let lock =
         context.cwd.ancestors().map(|folder| folder.join(LOCK)).find(|path| path.is_file()).ok_or_else(|| {
             Failure::new(Exit::Runtime, format!("there is no {LOCK}: the agents' images are not built"))
@@ -45,5 +46,6 @@ pub async fn ready(context: &Context) -> Result<Containers, Failure> {
         )
         .help("run the demo on the machine on which the engine runs")
     })?;
+    jobs::make_room(&runtime).await?;
     Ok(Containers { gateway: SocketAddr::new(gateway, 0), lock })
 }

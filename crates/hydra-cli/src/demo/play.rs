@@ -1,9 +1,15 @@
 //! Plays a story: the real pipeline runs on the stage until it rests, watched, and what was seen is kept for the ending.
 
-use super::stage_set::{self, StageSet};
+use super::{
+    jobs,
+    stage_set::{self, StageSet},
+};
 use crate::{
-    compose::engine::{Extras, engine},
-    config::environment::Environment,
+    compose::{
+        self,
+        engine::{Extras, engine},
+    },
+    config::{Settings, environment::Environment},
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -17,7 +23,11 @@ use hydra_engine::{
 use hydra_sim::model::Scenario;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -95,49 +105,72 @@ pub fn surroundings(context: &Context, set: &StageSet) -> Context {
     }
 }
 
-/// Runs the pipeline until it rests.
+/// Runs the pipeline until it rests, or until `stop` ends. Whichever it is, none of its jobs is left.
 ///
 /// # Errors
-/// When the pipeline cannot be set up.
-pub async fn play(context: &Context, set: &StageSet, scenario: &Scenario) -> Result<Seen, Failure> {
+/// When the pipeline cannot be set up, when it was stopped, and when a job could not be taken away.
+pub async fn play(
+    context: &Context,
+    set: &StageSet,
+    scenario: &Scenario,
+    stop: impl Future<Output = ()>,
+) -> Result<Seen, Failure> {
     let there = surroundings(context, set);
     let settings = there.load()?.settings;
-    let screen = context.screen;
+    let seen = until_rest(&there, &settings, set, scenario, stop).await;
+    let left = jobs::take_away(&*compose::runtime(&there, &settings)?).await?;
+    if let Some((job, error)) = left.first() {
+        return Err(Failure::new(Exit::Runtime, format!("{job} could not be taken away: {}", error.message))
+            .help(format!("docker rm -f {job}")));
+    }
+    seen
+}
+
+async fn until_rest(
+    there: &Context,
+    settings: &Settings,
+    set: &StageSet,
+    scenario: &Scenario,
+    stop: impl Future<Output = ()>,
+) -> Result<Seen, Failure> {
+    let screen = there.screen;
     let keeper = Arc::new(Keeper {
         live: Live::new(screen.terminal, screen.json),
         who: Mutex::default(),
         stages: Mutex::default(),
     });
     let observer: Arc<dyn Observer> = keeper.clone();
-    let mut engine = engine(&there, &settings, Extras { observer: Some(observer), ..Extras::default() }).await?;
-    // A person's commit to the base branch comes while the pipeline runs.
-    let meanwhile = async {
-        if let Some(commit) = &scenario.second_commit {
-            while !set.has_work_branch() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            set.push_to_base(commit)?;
-        }
-        Ok::<(), Failure>(())
+    let mut engine = engine(there, settings, Extras { observer: Some(observer), ..Extras::default() }).await?;
+    let stopped = AtomicBool::new(false);
+    let stop = async {
+        stop.await;
+        stopped.store(true, Ordering::Relaxed);
     };
-    let interrupted = Arc::new(Mutex::new(false));
-    let stop = {
-        let interrupted = Arc::clone(&interrupted);
-        async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                *interrupted.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            }
+    let (ended, pushed) = {
+        let mut run = pin!(engine.run_until_rest(stop));
+        let mut meanwhile = pin!(tokio::time::timeout(stage_set::PATIENCE, second_commit(set, scenario)));
+        // Nothing waits for the commit once the pipeline has ended.
+        tokio::select! {
+            ended = &mut run => (ended, Ok(())),
+            pushed = &mut meanwhile => (run.await, pushed.unwrap_or(Ok(()))),
         }
     };
-    let (ended, pushed) = tokio::join!(engine.run_until_rest(stop), async {
-        tokio::time::timeout(stage_set::PATIENCE, meanwhile).await.unwrap_or(Ok(()))
-    });
-    pushed?;
-    if *interrupted.lock().unwrap_or_else(PoisonError::into_inner) {
+    if stopped.load(Ordering::Relaxed) {
         let failed = engine.stop_jobs().await;
-        tracing::debug!(?failed, "stopped by Ctrl-C");
-        return Err(Failure::new(Exit::Interrupted, "the demo was interrupted; its jobs were stopped"));
+        tracing::debug!(?failed, "stopped by a signal");
+        return Err(Failure::new(Exit::Interrupted, "the demo was interrupted; its jobs were stopped and taken away")
+            .help("start it again: it begins anew"));
     }
+    pushed?;
     let stages = std::mem::take(&mut *keeper.stages.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Seen { stages, ended })
+}
+
+/// A person's commit to the base branch comes while the pipeline runs.
+async fn second_commit(set: &StageSet, scenario: &Scenario) -> Result<(), Failure> {
+    let Some(commit) = &scenario.second_commit else { return Ok(()) };
+    while !set.has_work_branch() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    set.push_to_base(commit)
 }

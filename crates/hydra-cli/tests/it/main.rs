@@ -11,6 +11,7 @@ mod documents;
 mod egress;
 mod fuzz;
 mod harness;
+mod interrupted;
 mod kill_binary;
 mod leaks;
 mod operate;
