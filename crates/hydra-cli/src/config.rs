@@ -216,6 +216,10 @@ fn show_secrets(secrets: &Secrets) -> Vec<Shown> {
     }
     if let Some(held) = &secrets.signing_key {
         shown.push(Shown { key: "signing_key".to_owned(), value: mask(), source: held.source.clone() });
+        if let Ok(signer) = hydra_core::verdict::envelope::Signer::from_seed(&held.value) {
+            let value = format!("{:?}", signer.public().to_string());
+            shown.push(Shown { key: "signing_key.public".to_owned(), value, source: held.source.clone() });
+        }
     }
     shown
 }

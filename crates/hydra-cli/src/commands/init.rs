@@ -1,6 +1,15 @@
 //! `hydra init [DIR]`: the files that a new installation needs, each only if it is not there.
 
-use crate::{args::InitArgs, context::Context, exit::Exit, failure::Failure};
+mod left;
+
+use crate::{
+    args::InitArgs,
+    config::{self, Settings, Sources},
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+};
+use left::FillIn;
 use serde::Serialize;
 use std::{
     fs::{DirBuilder, OpenOptions},
@@ -19,11 +28,21 @@ struct Done {
     folder: String,
     written: Vec<String>,
     kept: Vec<String>,
+    /// What is still empty.
+    fill_in: Vec<FillIn>,
+    /// The public half of the signing key: it belongs into `[keys] public` before the key is replaced.
+    public_key: Option<String>,
 }
 
 pub(super) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     let folder = args.dir.as_ref().map_or_else(|| context.cwd.clone(), |dir| context.cwd.join(dir));
-    let mut done = Done { folder: folder.display().to_string(), written: Vec::new(), kept: Vec::new() };
+    let mut done = Done {
+        folder: folder.display().to_string(),
+        written: Vec::new(),
+        kept: Vec::new(),
+        fill_in: Vec::new(),
+        public_key: None,
+    };
     make_folder(&folder, 0o755)?;
     make_folder(&folder.join("secrets"), 0o700)?;
     let key = signing_key()?;
@@ -42,11 +61,24 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     } else {
         done.kept.push(".gitignore".to_owned())
     }
-    report(context, &done)?;
-    Ok(Exit::Ok)
+    // What was there before may be anything; what is wrong with it is told, and what is still empty.
+    let settings = look(context, &folder);
+    if let Ok(settings) = &settings {
+        done.fill_in = left::over(settings);
+        done.public_key = left::public_key(settings);
+    }
+    report(context, &done, settings.is_ok())?;
+    settings.map(|_| Exit::Ok)
 }
 
-fn report(context: &Context, done: &Done) -> Result<(), Failure> {
+fn look(context: &Context, folder: &Path) -> Result<Settings, Failure> {
+    let file = folder.join(config::FILE);
+    let environment = &context.environment;
+    let loaded = config::load(&Sources { cwd: folder, file: Some(&file), flags: Vec::new(), environment })?;
+    Ok(loaded.settings)
+}
+
+fn report(context: &Context, done: &Done, readable: bool) -> Result<(), Failure> {
     let screen = &context.screen;
     if screen.json {
         return screen.json("init", done);
@@ -57,11 +89,17 @@ fn report(context: &Context, done: &Done) -> Result<(), Failure> {
     for name in &done.kept {
         screen.line(format!("kept   {name}"))?;
     }
+    if !readable {
+        return screen.line("\nWhat was kept cannot be used as it is. Mend it, then run this again:");
+    }
     screen.line("")?;
-    screen.line("Fill in:")?;
-    screen.line("  secrets/.env              GITHUB_ORG, and a GitHub token for each role")?;
-    screen.line("  secrets/credentials.json  at least one model account (or ANTHROPIC_API_KEY in secrets/.env)")?;
-    screen.line("  hydra.toml                github.repos")?;
+    if let Some(key) = &done.public_key {
+        screen.line(format!("Public key of HYDRA_SIGNING_KEY, for [keys] when it is replaced: {key}"))?;
+    }
+    screen.line(if done.fill_in.is_empty() { "Nothing is left to fill in." } else { "Fill in:" })?;
+    for left in &done.fill_in {
+        screen.line(format!("  {:24}  {}", left.file, left.what))?;
+    }
     screen.line("Then: hydra config check, hydra doctor, hydra labels sync")?;
     Ok(())
 }

@@ -33,13 +33,7 @@ impl Settings {
     #[must_use]
     pub fn missing_credentials(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let tokens = &self.secrets.tokens;
-        for role in TokenRole::ALL {
-            // The applier may use the reviewer's.
-            let optional = *role == TokenRole::Applier && tokens.contains_key(&TokenRole::Reviewer);
-            if tokens.contains_key(role) || optional {
-                continue;
-            }
+        for role in self.missing_roles() {
             let (variable, place) = (role.variable(), format!("git_tokens.{role}"));
             problems.push(self.missing(
                 &format!("there is no GitHub token for the role {role}"),
@@ -73,6 +67,12 @@ impl Settings {
             ));
         }
         problems
+    }
+
+    /// Roles without a token. The applier may use the reviewer's.
+    #[must_use]
+    pub fn missing_roles(&self) -> Vec<TokenRole> {
+        TokenRole::ALL.iter().copied().filter(|role| self.token(*role).is_none()).collect()
     }
 
     fn missing(&self, what: &str, add: &str, names: &[&str]) -> Problem {

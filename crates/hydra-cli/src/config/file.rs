@@ -65,7 +65,7 @@ pub struct State {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
-    /// Public keys, old ones too, as `hydra init` prints them. The one of `HYDRA_SIGNING_KEY` always counts.
+    /// Public keys, old ones too, as `hydra init` and `hydra config show` print them. The one of `HYDRA_SIGNING_KEY` always counts.
     pub public: Vec<String>,
 }
 

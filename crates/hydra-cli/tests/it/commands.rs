@@ -1,6 +1,6 @@
 //! What the commands print and how they end.
 
-use crate::harness::Sandbox;
+use crate::harness::{CREDENTIALS, Sandbox};
 use insta::assert_snapshot;
 use std::{io::Read, os::unix::fs::PermissionsExt, process::Stdio};
 
@@ -134,7 +134,9 @@ For more information, try '--help'.
 fn init_writes_what_is_needed_once_and_overwrites_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("new/.gitignore", "/node_modules\n/secrets/.env");
-    assert_snapshot!(sandbox.run(&["init", "new"]).all(), @r##"
+    let first = sandbox.run(&["init", "new"]);
+    let public = first.out.lines().find_map(|line| line.split_once("replaced: ")).unwrap().1.to_owned();
+    assert_snapshot!(first.all().replace(&public, "PUBLIC"), @r##"
 exit 0
 --- out
 wrote  hydra.toml
@@ -142,6 +144,7 @@ wrote  secrets/.env
 wrote  secrets/credentials.json
 wrote  .gitignore
 
+Public key of HYDRA_SIGNING_KEY, for [keys] when it is replaced: PUBLIC
 Fill in:
   secrets/.env              GITHUB_ORG, and a GitHub token for each role
   secrets/credentials.json  at least one model account (or ANTHROPIC_API_KEY in secrets/.env)
@@ -162,6 +165,49 @@ Then: hydra config check, hydra doctor, hydra labels sync
     assert_eq!(sandbox.read("new/secrets/.env"), before);
     assert_ne!(sandbox.run(&["init", "other"]).code, 1);
     assert!(!sandbox.read("other/secrets/.env").contains(key), "every installation has a key of its own");
+}
+
+#[test]
+fn init_names_what_is_still_empty_and_what_is_wrong_with_what_it_keeps() {
+    let sandbox = Sandbox::complete();
+    let secrets = CREDENTIALS.replace("TOKENsecurity", "").replace("TOKEN", "github_pat_11AAAAAAA0");
+    sandbox.secret("secrets/credentials.json", secrets);
+    sandbox.secret("secrets/.env", "GITHUB_ORG=acme\n");
+    assert_snapshot!(sandbox.run(&["init"]).all(), @r##"
+exit 0
+--- out
+wrote  .gitignore
+kept   hydra.toml
+kept   secrets/.env
+kept   secrets/credentials.json
+
+Fill in:
+  secrets/.env              the GitHub token: HYDRA_SECURITY_TOKEN
+  secrets/.env              HYDRA_SIGNING_KEY, 64 random hexadecimal digits (`openssl rand -hex 32` makes them)
+Then: hydra config check, hydra doctor, hydra labels sync
+--- err
+"##);
+    sandbox.mode("secrets/.env", 0o644);
+    let ran = sandbox.run(&["init"]);
+    assert!(ran.code == 4 && ran.out.contains("kept   secrets/.env\n"), "{}", ran.all());
+    assert!(ran.err.contains("secrets/.env: other users") && ran.err.contains("help: chmod 600"), "{}", ran.all());
+    assert!(!ran.out.contains("Fill in"), "{}", ran.all());
+    let whole = Sandbox::complete().run(&["init"]);
+    assert!(whole.code == 0 && whole.out.contains("Nothing is left to fill in."), "{}", whole.all());
+}
+
+#[test]
+fn the_public_half_of_the_signing_key_is_printed_where_one_looks_for_it() {
+    let sandbox = Sandbox::complete();
+    let json = sandbox.run(&["init", "--json"]).json();
+    let key = json["public_key"].as_str().unwrap();
+    let shown = sandbox.run(&["config", "show"]).out;
+    let line = shown.lines().find(|line| line.starts_with("signing_key.public ")).unwrap();
+    assert!(line.contains(key) && line.ends_with("secrets/.env:2 (HYDRA_SIGNING_KEY)"), "{line}");
+    // It is what [keys] takes, and is shown there too.
+    sandbox.write("hydra.toml", format!("[github]\nrepos = [\"acme/widgets\"]\n[keys]\npublic = [\"{key}\"]\n"));
+    let shown = sandbox.run(&["config", "show"]).out;
+    assert!(shown.lines().any(|line| line.starts_with("keys.public ") && line.contains(key)), "{shown}");
 }
 
 #[test]
@@ -427,6 +473,7 @@ slots.total                    5                          default
 git_tokens.builder             ********                   secrets/credentials.json (git_tokens.builder)
 claude_accounts.main           ********                   secrets/credentials.json (account main)
 signing_key                    ********                   secrets/.env:2 (HYDRA_SIGNING_KEY)
+signing_key.public             "yFOtDwzSthmuqSzuxP1Wok1kmdWEznklfkXP2BObYKc="  secrets/.env:2 (HYDRA_SIGNING_KEY)
 "##);
     let json = sandbox.run(&["config", "show", "--json"]).json();
     assert_eq!((json["schema"].as_u64(), json["kind"].as_str()), (Some(1), Some("config")));
