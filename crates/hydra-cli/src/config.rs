@@ -4,6 +4,7 @@ mod complete;
 pub mod document;
 pub mod dollars;
 pub mod duration;
+mod effective;
 pub mod environment;
 pub mod file;
 pub mod github;
@@ -101,6 +102,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
     };
     let rules = secrets::Rules { identities: values.identities, allow_classic_pat: values.github.allow_classic_pat };
     let secrets = secrets::resolve(&files, environment, rules)?;
+    effective::show(&mut shown, &resolved.personas);
     shown.extend(show_secrets(&secrets));
     let mut public_keys = resolved.public_keys;
     if let Some(held) = &secrets.signing_key

@@ -62,8 +62,13 @@ const TABLE: &[(&str, u64, u64)] = &[
     ("claude-3-5-haiku", 800, 4_000),
 ];
 
+/// Every model of the compiled-in table with its price, in the table's order.
+pub fn table() -> impl Iterator<Item = (&'static str, Price)> {
+    TABLE.iter().map(|(name, input, output)| (*name, Price::mills(*input, *output)))
+}
+
 /// What claude-code's short names stand for.
-const ALIASES: &[(&str, &str)] = &[
+pub const ALIASES: &[(&str, &str)] = &[
     ("opus", "claude-opus-4-8"),
     ("sonnet", "claude-sonnet-4-6"),
     ("haiku", "claude-haiku-4-5"),

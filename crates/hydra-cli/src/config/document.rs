@@ -34,6 +34,11 @@ pub fn markdown(schema: &Json) -> String {
     section(&mut out, "Top of the file", None, &top);
     for (name, property) in tables {
         describe(&mut out, &name, property);
+        match name.as_str() {
+            "personas" => personas(&mut out),
+            "prices" => prices(&mut out),
+            _ => {}
+        }
     }
     out.push_str("\n## Variables\n\n");
     out.push_str("Read from the environment and from `secrets/.env`. An empty value counts as not set.\n\n");
@@ -45,6 +50,49 @@ pub fn markdown(schema: &Json) -> String {
     out.push_str("| `HYDRA_CONFIG` | - | the configuration file, as `--config` |\n");
     out.push_str("| `DOCKER_HOST` | `runtime.socket` | the engine's socket, where the file names none |\n");
     out
+}
+
+/// The personas that are compiled in.
+fn personas(out: &mut String) {
+    out.push_str("\nCompiled in are these:\n\n");
+    out.push_str(
+        "| key | `name` | `stages` | `driver` | `model` | `turns` | `minutes` | `cpus` | `memory_mib` | `pids` |\n",
+    );
+    out.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
+    for persona in hydra_core::persona::defaults() {
+        let stages: Vec<&str> = persona.stages.iter().map(|stage| stage.as_str()).collect();
+        let limits = persona.limits;
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} | `{}` | {} | {} | {} | {} | {} |",
+            persona.id,
+            cell(&persona.name),
+            stages.join(", "),
+            persona.driver,
+            persona.model,
+            limits.turns,
+            limits.minutes,
+            f64::from(limits.cpu_millis) / 1000.0,
+            limits.memory_mib,
+            limits.pids
+        );
+    }
+}
+
+/// The prices that are compiled in.
+fn prices(out: &mut String) {
+    use hydra_core::prices::{ALIASES, AS_OF, table};
+    let _ = write!(
+        out,
+        "\nCompiled in are these, as of {AS_OF}; a date behind a model's name, or `-latest`, changes nothing:\n\n"
+    );
+    out.push_str("| model | `input` | `output` | `cache_read` | `cache_write` |\n|---|---|---|---|---|\n");
+    for (model, price) in table() {
+        let [input, output, read, write] = super::effective::dollars(price);
+        let _ = writeln!(out, "| `{model}` | {input} | {output} | {read} | {write} |");
+    }
+    let short: Vec<String> = ALIASES.iter().map(|(name, full)| format!("`{name}` for `{full}`")).collect();
+    let _ = write!(out, "\nShort names: {}.\n", short.join(", "));
 }
 
 fn properties(schema: &Json) -> impl Iterator<Item = (&String, &Json)> {

@@ -466,14 +466,14 @@ fn config_show_prints_every_value_with_its_source_and_masks_secrets() {
         })
         .collect();
     assert_snapshot!(lines.join("\n"), @r##"
-github.org                     "acme"                     secrets/.env (GITHUB_ORG)
-github.repos                   ["acme/widgets"]           hydra.toml:2
-models.all                     "claude-haiku-4-5"         environment (HYDRA_MODEL)
-slots.total                    5                          default
-git_tokens.builder             ********                   secrets/credentials.json (git_tokens.builder)
-claude_accounts.main           ********                   secrets/credentials.json (account main)
-signing_key                    ********                   secrets/.env:2 (HYDRA_SIGNING_KEY)
-signing_key.public             "yFOtDwzSthmuqSzuxP1Wok1kmdWEznklfkXP2BObYKc="  secrets/.env:2 (HYDRA_SIGNING_KEY)
+github.org                                  "acme"                                 secrets/.env (GITHUB_ORG)
+github.repos                                ["acme/widgets"]                       hydra.toml:2
+models.all                                  "claude-haiku-4-5"                     environment (HYDRA_MODEL)
+slots.total                                 5                                      default
+git_tokens.builder                          ********                               secrets/credentials.json (git_tokens.builder)
+claude_accounts.main                        ********                               secrets/credentials.json (account main)
+signing_key                                 ********                               secrets/.env:2 (HYDRA_SIGNING_KEY)
+signing_key.public                          "yFOtDwzSthmuqSzuxP1Wok1kmdWEznklfkXP2BObYKc="  secrets/.env:2 (HYDRA_SIGNING_KEY)
 "##);
     let json = sandbox.run(&["config", "show", "--json"]).json();
     assert_eq!((json["schema"].as_u64(), json["kind"].as_str()), (Some(1), Some("config")));

@@ -243,3 +243,44 @@ fn a_wrong_value_is_told_at_the_place_where_it_stands_whichever_place_goes_first
         assert!(ran.code == 3 && ran.err.contains(place) && !ran.err.contains("hydra.toml:"), "{}", ran.all());
     }
 }
+
+#[test]
+fn the_personas_and_prices_in_force_are_shown_with_their_sources() {
+    let sandbox = Sandbox::complete();
+    let shown = |key: &str| {
+        let loaded = load(&sandbox, &[], Vec::new());
+        let row = loaded.shown.iter().find(|row| row.key == key).unwrap_or_else(|| panic!("{key} is not shown"));
+        (row.value.clone(), row.source.clone())
+    };
+    let pair = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    sandbox.write("hydra.toml", "");
+    for persona in hydra_core::persona::defaults() {
+        let limits = persona.limits;
+        for (field, value) in [
+            ("model", format!("{:?}", persona.model.as_str())),
+            ("turns", limits.turns.to_string()),
+            ("minutes", limits.minutes.to_string()),
+            ("cpus", (f64::from(limits.cpu_millis) / 1000.0).to_string()),
+            ("memory_mib", limits.memory_mib.to_string()),
+        ] {
+            assert_eq!(shown(&format!("personas.{}.{field}", persona.id)), pair(&value, "default"));
+        }
+    }
+    let opus = "{cache_read = 0.5, cache_write = 6.25, input = 5, output = 25}";
+    let table = format!("default (as of {})", hydra_core::prices::AS_OF);
+    assert_eq!(shown("prices.claude-opus-4-8"), pair(opus, &table));
+    sandbox.write(
+        "hydra.toml",
+        "[personas.al-gorithm]\nturns = 50\n[personas.own]\nname = \"Own\"\nstages = [\"fix-quality\"]\n[models]\nall = \"mine\"\n[prices.mine]\ninput = 1\noutput = 2\ncache_read = 0\ncache_write = 0.5\n",
+    );
+    assert_eq!(shown("personas.al-gorithm.turns"), pair("50", "hydra.toml:2"));
+    assert_eq!(shown("personas.al-gorithm.minutes"), pair("35", "default"));
+    assert_eq!(shown("personas.al-gorithm.model"), pair("\"mine\"", "hydra.toml:7"));
+    assert_eq!(shown("personas.al-gorithm.stages"), pair("[\"build\", \"fix\"]", "default, without those of others"));
+    assert_eq!(shown("personas.own.stages"), pair("[\"fix-quality\"]", "hydra.toml:5"));
+    assert_eq!(
+        shown("prices.mine"),
+        pair("{cache_read = 0, cache_write = 0.5, input = 1, output = 2}", "hydra.toml:11")
+    );
+    assert_eq!(shown("prices.claude-opus-4-8"), pair(opus, &table));
+}
