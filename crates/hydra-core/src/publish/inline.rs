@@ -31,7 +31,8 @@ fn replace<'t>(rule: &LazyLock<Option<Regex>>, text: &'t str, with: &str) -> Cow
 
 /// What holds inside code, in commit messages and everywhere else: nothing notifies, closes, skips, links or marks.
 pub(super) fn verbatim(text: &str, allow_hosts: &[String]) -> String {
-    let text = text.replace("<!--", "<! --");
+    // A link to another host without a scheme: whether it stands in code is for each reader of Markdown to say.
+    let text = text.replace("<!--", "<! --").replace("](//", "] (//");
     let text = replace(&SKIP, &text, "($1)");
     let text = replace(&SKIP_MARK, &text, "($1) ");
     let text = replace(&GH, &text, "$1 $2");
