@@ -5,7 +5,7 @@ use hickory_resolver::{
     config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig},
     net::runtime::TokioRuntimeProvider,
 };
-use hydra_core::egress::{DenyReason, HostName, gate::GateConfig, is_public};
+use hydra_core::egress::{DenyReason, Endpoint, HostName, gate::GateConfig, is_public};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -14,7 +14,7 @@ use std::{
 use tokio::{net::TcpStream, time::timeout};
 
 /// The port of everything that may be reached.
-const HTTPS: u16 = 443;
+pub(crate) const HTTPS: u16 = 443;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -69,6 +69,25 @@ impl Dialer {
             }
         }
         Err(NoWay::Unreachable)
+    }
+
+    /// A connection to a place that the configuration names, whatever its address; a short name means what the container's resolver says.
+    pub(crate) async fn place(&self, at: &Endpoint) -> io::Result<TcpStream> {
+        let addresses: Vec<IpAddr> = match at.host().parse() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let asked = timeout(self.patience, self.resolver.lookup_ip(at.host())).await;
+                asked.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?.iter().collect()
+            }
+        };
+        let mut last = io::Error::other("its name has no address");
+        for address in addresses {
+            match self.connect(SocketAddr::new(address, at.port())).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
 
     /// Every address of the name, at least one.

@@ -139,12 +139,8 @@ impl Way {
                 NoWay::Refused(reason) => io::Error::new(io::ErrorKind::PermissionDenied, reason.as_str()),
                 NoWay::Unreachable => io::Error::from(io::ErrorKind::HostUnreachable),
             })?,
-            To::Place(at) => {
-                let dialled = timeout(self.patience, TcpStream::connect((at.host(), at.port()))).await;
-                dialled.map_err(|_| io::ErrorKind::TimedOut)??
-            }
+            To::Place(at) => self.dialer.place(at).await?,
         };
-        stream.set_nodelay(true)?;
         Ok(match &self.tls {
             None => Stream::Plain(TokioIo::new(stream)),
             Some((connector, name)) => {
