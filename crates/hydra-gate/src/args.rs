@@ -1,7 +1,9 @@
 //! The command line of the one binary: a role each.
 
 use crate::{
-    Gate, gate, holder,
+    Gate,
+    confine::{self, Needs},
+    gate, holder, model,
     netinit::{self, Step},
 };
 use clap::{Parser, Subcommand};
@@ -63,6 +65,9 @@ enum Role {
         #[arg(long, default_value = "gate.json")]
         config: PathBuf,
     },
+    /// For tests: confines itself as a gate does, and tries what one may not do
+    #[command(hide = true)]
+    Confined,
 }
 
 /// Does what the command line says.
@@ -77,6 +82,8 @@ pub fn run() -> ExitCode {
         Role::NetInit { allowed, model_port, fail_at } => net_init(&cli.dir, allowed.as_ref(), *model_port, *fail_at),
         Role::Close { resolver, model } => close(resolver, model.as_ref()),
         Role::Serve { config } => serve(&cli.dir, config),
+        Role::Confined => configured(&cli.dir.join("gate.json"))
+            .and_then(|config| confine::tried::all(&config, &cli.dir.join(model::KEPT), say)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +100,10 @@ fn complain(why: &str) {
 }
 
 #[expect(clippy::print_stdout, reason = "the runtime reads it")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
 fn net_init(
     folder: &Path,
     allowed: Option<&HostName>,
@@ -100,7 +111,7 @@ fn net_init(
     fail_at: Option<Step>,
 ) -> Result<(), String> {
     let proof = netinit::run(folder, allowed, model, fail_at).map_err(|failed| failed.to_string())?;
-    println!("{}", serde_json::to_string(&proof).map_err(|error| error.to_string())?);
+    say(&serde_json::to_string(&proof).map_err(|error| error.to_string())?);
     Ok(())
 }
 
@@ -116,16 +127,23 @@ fn close(resolvers: &[SocketAddr], model: Option<&Endpoint>) -> Result<(), Strin
     netinit::command("nft", &["-f", "-"], &table).map(drop)
 }
 
+fn configured(path: &Path) -> Result<GateConfig, String> {
+    let text = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
 fn serve(folder: &Path, config: &Path) -> Result<(), String> {
-    let path = folder.join(config);
-    let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let config: GateConfig = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let config = configured(&folder.join(config))?;
     let sockets = holder::take(folder, WAIT).map_err(|error| format!("the holder: {error}"))?;
+    let kept = config.api.is_some().then(|| folder.join(model::KEPT));
+    let needs = Needs::of(&config, kept.as_deref());
+    let gate = Arc::new(Gate::new(config, Some(folder), Box::new(std::io::stdout()))?);
+    // Everything is read, and no thread runs yet.
+    let confined = confine::confine(&needs)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let gate = Arc::new(Gate::new(config, Some(folder), Box::new(std::io::stdout()))?);
         let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let stop = async move { _ = end.recv().await };
-        gate::serve(gate, sockets, stop).await.map_err(|error| error.to_string())
+        gate::serve(gate, sockets, confined, stop).await.map_err(|error| error.to_string())
     })
 }

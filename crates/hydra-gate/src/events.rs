@@ -5,7 +5,7 @@ use hydra_core::{
     AccountName, Timestamp, Tokens,
     egress::{
         DenyReason, HostName,
-        gate::{Denial, GateConfig, GateLine, Reached, SCHEMA},
+        gate::{Confined, Denial, GateConfig, GateLine, Reached, SCHEMA},
     },
 };
 use std::{
@@ -145,8 +145,8 @@ impl Events {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(counts.reached.entry(host.to_owned()).or_default())
     }
-    pub(crate) fn ready(&self) {
-        self.say(&GateLine::Ready { v: SCHEMA, policy: self.config.policy.clone() });
+    pub(crate) fn ready(&self, confined: Confined) {
+        self.say(&GateLine::Ready { v: SCHEMA, policy: self.config.policy.clone(), confined });
     }
     /// An account is used up.
     pub(crate) fn aside(&self, account: &AccountName, until: Timestamp, why: &str) {

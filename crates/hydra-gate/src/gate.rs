@@ -14,7 +14,7 @@ use crate::{
 };
 use hydra_core::egress::{
     AllowedNames, DenyReason, Endpoint, HostName, HostPattern,
-    gate::{GateConfig, GateLimits, SCHEMA},
+    gate::{Confined, GateConfig, GateLimits, SCHEMA},
 };
 use std::{
     future::Future,
@@ -113,11 +113,16 @@ fn model_name(config: &GateConfig) -> Option<HostPattern> {
     config.model.as_ref()?.host().parse().ok().map(HostPattern::Exact)
 }
 
-/// Serves until `stop`, then tells everything.
+/// Serves until `stop`, then tells everything. `confined` is what the process has taken from itself before.
 ///
 /// # Errors
 /// When a socket cannot be served any more: then none is, and the agent is refused everything.
-pub async fn serve(gate: Arc<Gate>, sockets: Sockets, stop: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    gate: Arc<Gate>,
+    sockets: Sockets,
+    confined: Confined,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let mut tasks = JoinSet::new();
     let connections = Arc::new(Semaphore::new(gate.limits.connections as usize));
     for listener in sockets.tls {
@@ -143,7 +148,7 @@ pub async fn serve(gate: Arc<Gate>, sockets: Sockets, stop: impl Future<Output =
     for socket in sockets.packets {
         tasks.spawn(packets::serve(Arc::clone(&gate), socket));
     }
-    gate.events.ready();
+    gate.events.ready(confined);
     let report = || gate.events.report(gate.api.as_ref().map(|api| api.budget.used()).unwrap_or_default());
     let mut often = tokio::time::interval_at(tokio::time::Instant::now() + OFTEN, OFTEN);
     let mut stop = pin!(stop);

@@ -5,6 +5,7 @@
 //! has no capability and the agent has nothing.
 
 pub mod args;
+mod confine;
 mod connect;
 mod descriptors;
 mod dial;

@@ -23,7 +23,9 @@ use tokio::net::TcpStream;
 
 /// The credentials, in the folder that no agent sees.
 const SECRETS: &str = "accounts.json";
-/// What was used so far, for the next gate of the same job.
+/// The one folder below it in which a gate writes while it serves.
+pub(crate) const KEPT: &str = "kept";
+/// What was used so far, in that folder, for the next gate of the same job.
 const USED: &str = "used.json";
 
 /// The API of a configuration that has one; its credentials are read and taken away from the folder's file system by nobody but the runtime.
@@ -42,7 +44,9 @@ pub(crate) fn api(folder: Option<&Path>, config: &GateConfig) -> Result<Option<M
     let accounts = Accounts::new(accounts.collect::<Result<_, _>>()?);
     let patience = Duration::from_millis(config.limits.connect_millis.into());
     let connector = Connector::new(&route.upstream, Dialer::new(config)?, patience)?;
-    let budget = Budget::new(route.allowance, Some(folder.join(USED)))?;
+    let kept = folder.join(KEPT);
+    std::fs::create_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
+    let budget = Budget::new(route.allowance, Some(kept.join(USED)))?;
     Ok(Some(Model::new(route, accounts, budget, connector)))
 }
 

@@ -247,6 +247,15 @@ pub struct Proof {
     pub tried: Vec<String>,
 }
 
+/// What a gate has taken from itself before it serves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confined {
+    /// The version of landlock's interface by which it has no files and no ports but its own; `None`: the kernel has no landlock.
+    pub landlock: Option<u32>,
+    /// A filter leaves it the system calls that it needs; only a gate from before there was one says no.
+    pub seccomp: bool,
+}
+
 /// One line of a gate's output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -259,6 +268,9 @@ pub enum GateLine {
         v: u32,
         /// SHA-256 of the policy.
         policy: String,
+        /// What it has taken from itself.
+        #[serde(default)]
+        confined: Confined,
     },
     /// Something was refused for the first time.
     Denied(Denial),
@@ -317,6 +329,17 @@ mod tests {
         for reason in DenyReason::ALL {
             assert_eq!(reason.as_str().split('.').next(), Some(reason.layer().as_str()));
         }
+    }
+
+    #[test]
+    fn a_gate_that_says_nothing_of_its_confinement_has_none() {
+        let told = |text: &str| match serde_json::from_str(text).unwrap() {
+            GateLine::Ready { confined, .. } => confined,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(r#"{"kind":"ready","v":1,"policy":"p"}"#), Confined { landlock: None, seccomp: false });
+        let said = r#"{"kind":"ready","v":1,"policy":"p","confined":{"landlock":7,"seccomp":true}}"#;
+        assert_eq!(told(said), Confined { landlock: Some(7), seccomp: true });
     }
 
     #[test]

@@ -135,7 +135,7 @@ mod tests {
         }
     }
     fn ready() -> GateLine {
-        GateLine::Ready { v: 1, policy: "p".into() }
+        GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() }
     }
     fn report(denied: Vec<Denial>) -> GateLine {
         let reached = vec![Reached { host: "pypi.org".into(), connections: 3, up: 2, down: 1 }];

@@ -50,7 +50,7 @@ impl Observer for Ear {
 #[tokio::test(start_paused = true)]
 async fn refusals_are_told_while_a_job_runs_and_audited_once_at_its_end() {
     let world = World::new(well);
-    let ready = GateLine::Ready { v: 1, policy: "p".into() };
+    let ready = GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() };
     let denied = |host: &str, second| GateLine::Denied(denial(host, second));
     world.runtime.tell(vec![ready, denied("b.evil.test", 7), denied("a.evil.test", 9)]);
     let config = world.config("1");

@@ -3,6 +3,7 @@
 
 mod agent;
 mod api;
+mod confine;
 mod hello;
 mod inspect;
 mod internet;
