@@ -75,7 +75,9 @@ impl Exit {
             Self::Credentials => "`hydra doctor`, and docs/operations/secrets.md",
             Self::Forge => "`hydra doctor`; an outage passes by itself",
             Self::Runtime => "`hydra doctor`; is Docker running?",
-            Self::Local => "the message names the path: make room there, make it writable, or name another place",
+            Self::Local => {
+                "the message names the path: make room there, let this user read and write it, or name another"
+            }
             Self::Interrupted => "start it again",
             Self::Internal => "run it again with `-vv` and report the output",
         }

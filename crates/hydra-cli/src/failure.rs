@@ -36,7 +36,21 @@ impl Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::BrokenPipe;
         }
-        Self::new(Exit::Local, format!("{what}: {}", in_words(error)))
+        let failure = Self::new(Exit::Local, format!("{what}: {}", in_words(error)));
+        match remedy(error.kind()) {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+    /// A wrong command line is explained by the help of its own command, where nothing better is known.
+    #[must_use]
+    pub fn of_command(self, command: &str) -> Self {
+        match self {
+            Self::Other(trouble) if trouble.exit == Exit::Usage && trouble.help.is_none() => {
+                Self::Other(trouble).help(format!("`hydra help {command}`"))
+            }
+            other @ (Self::Other(_) | Self::Configuration(_) | Self::BrokenPipe) => other,
+        }
     }
     /// Adds what to do.
     #[must_use]
@@ -71,6 +85,17 @@ impl Failure {
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::BrokenPipe)
+    }
+}
+
+/// What helps against it, where that is the same for every file and folder.
+fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::NotFound => Some("look at its spelling, and at the folder that it is looked for in"),
+        io::ErrorKind::PermissionDenied => Some("give it to the user who runs hydra, or name another"),
+        io::ErrorKind::StorageFull => Some("make room there, or name another place"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("name a place that can be written"),
+        _ => None,
     }
 }
 

@@ -16,15 +16,15 @@ pub mod output;
 pub mod preflight;
 pub mod secrets;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use exit::Exit;
 use std::process::ExitCode;
 
 /// Reads arguments and environment, does what they ask, and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match args::Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, command) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
     let context = match context::Context::of_process(&cli.global) {
@@ -38,10 +38,25 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
         Err(failure) => {
+            let failure = failure.of_command(&command);
             output::errors::show(&failure, cli.global.json, context.screen.color_on_stderr);
             failure.exit().into()
         }
     }
+}
+
+/// The arguments, and the command's name as it was called: `change check`.
+fn parse() -> Result<(args::Cli, String), clap::Error> {
+    let mut program = args::Cli::command();
+    let matches = program.try_get_matches_from_mut(std::env::args_os())?;
+    let mut names = Vec::new();
+    let mut at: Option<(&str, &ArgMatches)> = matches.subcommand();
+    while let Some((name, inner)) = at {
+        names.push(name);
+        at = inner.subcommand();
+    }
+    let cli = args::Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
+    Ok((cli, names.join(" ")))
 }
 
 /// Help and version are no errors; a reader that has gone away is none either.

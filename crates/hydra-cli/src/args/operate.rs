@@ -95,6 +95,7 @@ pub fn issue_key(text: &str, repos: &[hydra_core::RepoName]) -> Result<IssueKey,
     if let Ok(number) = bare.parse::<u64>() {
         return match repos {
             [repo] => Ok(IssueKey { repo: repo.clone(), number: hydra_core::IssueNumber(number) }),
+            [] => Err(format!("{text} says no repository, and none is configured: write OWNER/NAME#{number}")),
             _ => Err(format!("{text} could be of any of {} repositories: write OWNER/NAME#{number}", repos.len())),
         };
     }

@@ -133,7 +133,7 @@ fn join(path: &str, name: &str) -> String {
 
 fn suggest(name: &str, known: &[&str], path: &str) -> String {
     if crate::output::mask::sounds_secret(name) {
-        return "secrets do not stand in this file: secrets/README.md says where they go".to_owned();
+        return "secrets do not stand in this file: they belong in secrets/.env or secrets/credentials.json".to_owned();
     }
     match nearest(name, known) {
         Some(near) => format!("did you mean `{}`?", join(path, near)),

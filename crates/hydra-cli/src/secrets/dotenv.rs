@@ -67,7 +67,7 @@ fn unknown(name: &str) -> Option<Problem> {
     let names: Vec<&str> = variables::ALL.iter().map(|variable| variable.name).collect();
     let help = match nearest(name, &names) {
         Some(near) => format!("did you mean {near}?"),
-        None => "secrets/README.md lists the names that Hydra reads".to_owned(),
+        None => "`hydra config schema --format markdown` lists the names that Hydra reads".to_owned(),
     };
     Some(Problem::credential(format!("Hydra reads no variable {}", crate::output::mask::scrub(name))).help(help))
 }

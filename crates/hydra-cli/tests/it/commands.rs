@@ -253,7 +253,7 @@ error: [work]/hydra.toml:4: there is no key `github.builder_token`
    : ^^^^^^^^^^^^^
  5 | [pipeline]
    `----
-  help: secrets do not stand in this file: secrets/README.md says where they go
+  help: secrets do not stand in this file: they belong in secrets/.env or secrets/credentials.json
 error: [work]/hydra.toml:6: `pipeline.trigger_permission` must be one of "triage", "write", "maintain", "admin"
    ,-[[work]/hydra.toml:6:22]
  5 | [pipeline]
@@ -701,5 +701,32 @@ fn egress_check_names_the_line_and_the_file_or_the_line_that_would_open_it() {
     for wrong in ["https://pypi.org", "10.0.0.1", "pypi.org:443"] {
         let ran = sandbox.run(&["egress", "check", wrong]);
         assert!(ran.code == 2 && ran.err.contains("  help: "), "{}", ran.all());
+    }
+}
+
+#[test]
+fn the_next_step_fits_what_went_wrong() {
+    let sandbox = Sandbox::new();
+    for (args, help) in [
+        (&["demo", "--script", "nope.json"][..], "look at its spelling"),
+        (&["change", "check", "nope"], "look at its spelling"),
+        (&["change", "init", "No!"], "`hydra help change init`"),
+    ] {
+        let ran = sandbox.run(args);
+        let step = ran.err.lines().find(|line| line.starts_with("  help: ")).unwrap_or_default();
+        assert!(step.contains(help) && !ran.err.contains("COMMAND") && !ran.err.contains("make room"), "{}", ran.all());
+    }
+    let none = Sandbox::complete();
+    none.write("hydra.toml", "[github]\norg = \"acme\"\nproject = 1\n");
+    let ran = none.run(&["cancel", "7"]);
+    assert!(ran.err.contains("7 says no repository, and none is configured: write OWNER/NAME#7"), "{}", ran.all());
+    // What is pointed at must be there: `init` makes no secrets/README.md.
+    none.write("hydra.toml", "[github]\nbuilder_token = \"x\"\n");
+    none.secret("secrets/.env", "HYDRA_ZZZ=1\n");
+    let toml = none.run(&["config", "check"]);
+    none.write("hydra.toml", "");
+    let dotenv = none.run(&["config", "check"]);
+    for ran in [toml, dotenv] {
+        assert!(ran.code != 0 && ran.err.contains("help: ") && !ran.err.contains("README"), "{}", ran.all());
     }
 }

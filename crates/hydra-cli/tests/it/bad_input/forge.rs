@@ -258,7 +258,7 @@ error: the issue acme/wrods#1: POST graphql IssueWhole: NOT_FOUND Could not reso
     assert_snapshot!(refused_at(&stage, Writes::State, &["explain", "one"]), @r##"
 exit 2
 error: "one" is not an issue: it must be OWNER/NAME#NUMBER
-  help: `hydra help COMMAND`
+  help: `hydra help explain`
 "##);
     stage.edit(REPO, "acme/wrods");
     assert_snapshot!(refused_at(&stage, Writes::Nothing, &["poll"]), @r##"
