@@ -81,6 +81,9 @@ async fn work(
     let screen = &context.screen;
     compose::docker::ready(context, settings).await?;
     let place = Place::find(context, settings, args).await?;
+    if args.stage.judges() {
+        place.something_to_judge(args).await?;
+    }
     let change = spec::Change::find(context, args, &place).await?;
     for warning in place.warnings.iter().chain(&change.warnings) {
         screen.warn(warning);

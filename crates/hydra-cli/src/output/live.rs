@@ -1,7 +1,13 @@
 //! One live line per stage while the pipeline runs: who, how long, turns, tokens, cost. On a pipe, plain lines.
 
 use super::mask::scrub;
-use hydra_core::{JobId, Timestamp, job::JobKey, money::Spend, plan::OutcomeKind};
+use hydra_core::{
+    JobId, Timestamp,
+    job::JobKey,
+    money::Spend,
+    plan::OutcomeKind,
+    verdict::{Envelope, Verdict, judge::open_findings},
+};
 use hydra_engine::observer::{Happening, Observer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
@@ -97,13 +103,24 @@ pub fn word(kind: &OutcomeKind) -> String {
         }
         OutcomeKind::Judged(envelope) => match (&envelope.outcome, &envelope.verdict) {
             (hydra_core::verdict::Outcome::Pass, _) => "pass".to_owned(),
-            (hydra_core::verdict::Outcome::Fail, Some(verdict)) => format!("blocks: {}", verdict.blocking.join("; ")),
+            (hydra_core::verdict::Outcome::Fail, Some(verdict)) => {
+                format!("blocks: {}", what_blocks(envelope, verdict).join("; "))
+            }
             (hydra_core::verdict::Outcome::Fail, None) => "blocks".to_owned(),
             (hydra_core::verdict::Outcome::Void, _) => {
                 format!("void: {}", envelope.void_reason.as_deref().unwrap_or("no evidence of work"))
             }
         },
         other => other.to_string(),
+    }
+}
+
+/// The reviewer's own sentences, or what its findings say where it wrote none.
+fn what_blocks(envelope: &Envelope, verdict: &Verdict) -> Vec<String> {
+    if verdict.blocking.is_empty() {
+        open_findings(envelope).into_iter().map(|finding| finding.message).collect()
+    } else {
+        verdict.blocking.clone()
     }
 }
 

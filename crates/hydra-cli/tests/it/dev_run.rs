@@ -93,6 +93,7 @@ fn a_quality_run_needs_no_account_no_key_and_no_configuration_but_the_runtime() 
     stage.sandbox.write("hydra.toml", "[runtime]\nkind = \"process\"\n");
     let ran = stage.sandbox.run(&["dev-run", "quality", "--repo", "words", "--change", CHANGE]);
     assert!(ran.code == 0 && ran.out.contains("green  quality"), "{}", ran.all());
+    assert!(!ran.out.contains("next "), "a review of the base against itself would judge nothing: {}", ran.all());
     // A red one says what is red, and how to mend it.
     stage.sandbox.write("words/tests/run.sh", "echo three of four words >&2\nexit 3\n");
     git(
@@ -124,6 +125,9 @@ fn what_blocks_and_what_is_red_goes_into_the_task_of_the_fix() {
     let prompt = stage.sandbox.read("fixed/given/prompt.md");
     let said = blocking["detail"].as_str().unwrap().trim_start_matches("blocks: ").split("; ").next().unwrap();
     assert!(prompt.contains(said), "{said}\n{prompt}");
+    // One problem, said as a finding and as a sentence in other words, is one entry of the task.
+    assert_eq!(prompt.matches("CRITICAL").count(), 1, "{prompt}");
+    assert!(prompt.contains("also expands it as a pattern"), "{prompt}");
     let nothing = run(&["fix", "--head", &head, "--after", "built"]);
     assert!(nothing.code == 2 && nothing.err.contains("nothing in it blocks or is red"), "{}", nothing.all());
 }
@@ -167,6 +171,12 @@ fn what_cannot_be_run_by_hand_is_said_before_anything_is_spent() {
             "no commit or branch \"nobranch\"",
         ),
         (vec!["code-review", "--repo", "words", "--change", CHANGE], 2, "--head is missing"),
+        (
+            vec!["code-review", "--repo", "words", "--change", CHANGE, "--base", "main", "--head", "main"],
+            2,
+            "--head main: nothing in it differs",
+        ),
+        (vec!["apply", "--repo", "words", "--change", CHANGE, "--head", "HEAD"], 2, "--head HEAD: nothing in it"),
         (vec!["build", "--repo", "words", "--change", CHANGE, "--out", "full"], 2, "nothing is overwritten"),
         (vec!["build", "--repo", "words", "--change", CHANGE, "--issue", "acme/words#1"], 2, "--repo names a folder"),
         (vec!["biuld", "--repo", "words", "--change", CHANGE], 2, "there is no stage \"biuld\""),

@@ -9,7 +9,7 @@ use crate::{
     contract_files::CommandResult,
     job::{JobKey, RuntimeStatus},
     record::{StageEntry, StageResult},
-    verdict::{Envelope, Finding, Outcome, RequirementState, Severity},
+    verdict::{Envelope, Finding, Outcome, judge::open_findings as blocking_findings},
 };
 
 const REVIEWS: [Stage; 2] = [Stage::CodeReview, Stage::SecurityReview];
@@ -368,33 +368,6 @@ pub(super) fn open_findings(draft: &Draft<'_>) -> Vec<Finding> {
         .filter_map(|stage| posted(draft, stage))
         .flat_map(|seen| blocking_findings(&seen.envelope))
         .collect()
-}
-
-/// What blocks in a verdict: critical findings, then blocking sentences that no finding repeats, then unmet requirements.
-pub(super) fn blocking_findings(envelope: &Envelope) -> Vec<Finding> {
-    let Some(verdict) = &envelope.verdict else { return Vec::new() };
-    let mut all: Vec<Finding> = verdict.findings.iter().filter(|f| f.severity == Severity::Critical).cloned().collect();
-    for sentence in &verdict.blocking {
-        if !all.iter().any(|finding| finding.message == *sentence) {
-            all.push(plain(sentence.clone()));
-        }
-    }
-    for judged in verdict.requirements.iter().filter(|judged| judged.state == RequirementState::Unmet) {
-        let scenario = judged.scenario.as_ref().map(|name| format!(", scenario \"{name}\"")).unwrap_or_default();
-        all.push(plain(format!("requirement \"{}\"{scenario} is not met", judged.requirement)));
-    }
-    all
-}
-
-fn plain(message: String) -> Finding {
-    Finding {
-        severity: Severity::Critical,
-        file: None,
-        line: None,
-        rule: String::new(),
-        message,
-        remediation: String::new(),
-    }
 }
 
 fn in_words(finding: &Finding) -> String {

@@ -75,6 +75,9 @@ fn no_work(facts: &Facts<'_>) -> Option<String> {
     if evidence.tool_calls == 0 {
         return Some("no evidence of work: no tool was called".to_owned());
     }
+    if facts.diff.files.is_empty() {
+        return Some("there is nothing to judge: head and base do not differ".to_owned());
+    }
     let readable = facts.diff.files.iter().any(|file| file.status != 'D' && !file.binary);
     if readable && evidence.files_read.is_empty() {
         return Some(format!(
@@ -162,7 +165,13 @@ pub fn open_findings(envelope: &Envelope) -> Vec<Finding> {
     }
 }
 
-fn open_of(verdict: &Verdict) -> Vec<Finding> {
+/// What must be mended according to a verdict that fails, each problem once.
+///
+/// Reviewers are asked for one sentence in `blocking` for each thing that must be mended, and for CRITICAL findings: they say most things
+/// twice, seldom in the same words. A sentence that no finding contains therefore speaks of a finding that has no sentence yet, as long as
+/// there is one. Should it mean something else after all, nothing is lost: the fixer reads both under one entry.
+#[must_use]
+pub fn open_of(verdict: &Verdict) -> Vec<Finding> {
     let critical = |rule: &str, message: String| Finding {
         severity: Severity::Critical,
         file: None,
@@ -171,17 +180,34 @@ fn open_of(verdict: &Verdict) -> Vec<Finding> {
         message,
         remediation: String::new(),
     };
-    let mut open: Vec<Finding> =
-        verdict.findings.iter().filter(|f| f.severity == Severity::Critical).cloned().collect();
+    // Each with whether a sentence speaks of it.
+    let mut open: Vec<(Finding, bool)> =
+        verdict.findings.iter().filter(|f| f.severity == Severity::Critical).map(|f| (f.clone(), false)).collect();
+    let mut others: Vec<&String> = Vec::new();
     for sentence in &verdict.blocking {
-        // Agents repeat a CRITICAL finding as a blocking sentence: one problem, one entry.
-        if !open
-            .iter()
-            .any(|f| normal(&f.message).contains(&normal(sentence)) || normal(sentence).contains(&normal(&f.message)))
-        {
-            open.push(critical("blocking", sentence.clone()));
+        match open.iter_mut().find(|(finding, _)| same_words(&finding.message, sentence)) {
+            Some((_, told)) => *told = true,
+            None if others.iter().any(|other| same_words(other, sentence)) => {}
+            None => others.push(sentence),
         }
     }
+    for sentence in others {
+        let untold = |named: bool| {
+            let file =
+                move |finding: &Finding| finding.file.as_ref().is_some_and(|file| sentence.contains(file.as_str()));
+            open.iter().position(|(finding, told)| !told && (!named || file(finding)))
+        };
+        // Of the findings that are left, the one whose file it names, else the first.
+        let at = untold(true).or_else(|| untold(false));
+        match at.and_then(|at| open.get_mut(at)) {
+            Some((finding, told)) => {
+                finding.message = format!("{} In other words: {sentence}", finding.message);
+                *told = true;
+            }
+            None => open.push((critical("blocking", sentence.clone()), true)),
+        }
+    }
+    let mut open: Vec<Finding> = open.into_iter().map(|(finding, _)| finding).collect();
     for judgement in verdict.requirements.iter().filter(|j| j.state == RequirementState::Unmet) {
         let place = judgement.scenario.as_ref().map(|s| format!(", scenario \"{s}\"")).unwrap_or_default();
         open.push(critical("requirement", format!("Requirement \"{}\"{place} is not met.", judgement.requirement)));
@@ -190,6 +216,12 @@ fn open_of(verdict: &Verdict) -> Vec<Finding> {
         open.push(critical("summary", verdict.summary.clone()));
     }
     open
+}
+
+/// Whether one says what the other says, word for word.
+fn same_words(one: &str, other: &str) -> bool {
+    let (one, other) = (normal(one), normal(other));
+    one.contains(&other) || other.contains(&one)
 }
 
 /// Where a finding can be shown.

@@ -98,6 +98,65 @@ fn one_problem_said_twice_is_open_once() {
 }
 
 #[test]
+fn one_problem_said_in_other_words_is_open_once_and_no_word_is_lost() {
+    let found = judged(
+        r#"{"pass":false,"blocking":["Names of files are printed.","b.rs: the lock is never released.","x overflows"],"findings":[
+        {"severity":"CRITICAL","file":"a.rs","line":2,"message":"The title is expanded as a pattern."},
+        {"severity":"CRITICAL","file":"b.rs","line":9,"message":"A guard is leaked."},
+        {"severity":"CRITICAL","file":"c.rs","line":1,"message":"x overflows."}]}"#,
+        &worked(),
+        &[],
+    );
+    let messages: Vec<_> = found.open.iter().map(|f| f.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "The title is expanded as a pattern. In other words: Names of files are printed.",
+            "A guard is leaked. In other words: b.rs: the lock is never released.",
+            "x overflows."
+        ]
+    );
+}
+
+#[test]
+fn more_sentences_than_findings_are_problems_of_their_own() {
+    let found = judged(
+        r#"{"pass":false,"blocking":["One.","Two.","two"],"findings":[{"severity":"CRITICAL","message":"m"},{"severity":"WARNING","message":"w"}]}"#,
+        &worked(),
+        &[],
+    );
+    let messages: Vec<_> = found.open.iter().map(|f| f.message.as_str()).collect();
+    assert_eq!(messages, ["m In other words: One.", "Two."]);
+    // And more findings than sentences as well.
+    let found = judged(
+        r#"{"pass":false,"blocking":["One."],"findings":[{"severity":"CRITICAL","message":"m"},{"severity":"CRITICAL","message":"n"}]}"#,
+        &worked(),
+        &[],
+    );
+    assert_eq!(found.open.len(), 2);
+}
+
+#[test]
+fn a_review_of_nothing_is_void_whatever_it_did() {
+    let verdict = parse::parse(br#"{"pass":true,"blocking":[]}"#);
+    for evidence in [worked(), Evidence { files_read: vec![], files_unread: vec![], ..worked() }] {
+        for stage in [Stage::CodeReview, Stage::SecurityReview, Stage::Apply] {
+            let found = judge(&Facts {
+                stage,
+                verdict: verdict.as_ref(),
+                evidence: &evidence,
+                diff: &Diff { files: vec![], patch: String::new(), truncated: false },
+                requirements: &[],
+                loosened: &[],
+                instruction_changes: &[],
+            });
+            assert_eq!(found.outcome, Outcome::Void, "{stage}");
+            assert!(found.void_reason.unwrap().contains("head and base do not differ"));
+        }
+    }
+}
+
+#[test]
 fn no_work_is_neither_pass_nor_fail() {
     let pass = r#"{"pass":true,"blocking":[]}"#;
     for (evidence, reason) in [

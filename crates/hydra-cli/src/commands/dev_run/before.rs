@@ -4,7 +4,7 @@ use crate::{exit::Exit, failure::Failure};
 use hydra_core::{
     contract_files::JobResult,
     plan::Task,
-    verdict::{Finding, Severity, parse::parse},
+    verdict::{RequirementState, judge::open_of, parse::parse},
 };
 use std::{
     io::ErrorKind,
@@ -17,15 +17,9 @@ pub(super) fn task(folder: &Path) -> Result<Task, Failure> {
     let verdict = folder.join("verdict.json");
     if let Some(bytes) = read(&verdict)? {
         let verdict = parse(&bytes).map_err(|error| unusable(&verdict, &error.to_string()))?;
-        task.findings.extend(verdict.findings.iter().filter(|finding| finding.severity == Severity::Critical).cloned());
-        task.findings.extend(verdict.blocking.iter().map(|sentence| Finding {
-            severity: Severity::Critical,
-            file: None,
-            line: None,
-            rule: String::new(),
-            message: sentence.clone(),
-            remediation: String::new(),
-        }));
+        if !verdict.pass || verdict.requirements.iter().any(|judged| judged.state == RequirementState::Unmet) {
+            task.findings = open_of(&verdict);
+        }
     }
     let result = folder.join("result.json");
     if let Some(bytes) = read(&result)? {

@@ -113,6 +113,17 @@ impl Place {
     pub(super) fn leases(&self) -> Arc<dyn Leases> {
         self.github.clone().map_or_else(|| Arc::new(NoForge) as _, |github| github as _)
     }
+    /// That the head holds something that the base does not.
+    pub(super) async fn something_to_judge(&self, args: &DevRunArgs) -> Result<(), Failure> {
+        let (diff, _) = self.workspace.diff(&self.view.name, &self.base, &self.head).await?;
+        if !diff.files.is_empty() {
+            return Ok(());
+        }
+        let head = args.head.as_deref().unwrap_or_default();
+        let base = args.base.as_deref().map_or_else(|| self.view.default_branch.to_string(), str::to_owned);
+        Err(Failure::new(Exit::Usage, format!("--head {head}: nothing in it differs from the base {base}, there is nothing to judge"))
+            .help("give with --head the commit or branch that holds the change, and with --base the commit that it began from"))
+    }
     /// The issue, as it is now.
     pub(super) async fn issue(&self, key: &IssueKey) -> Result<IssueView, Failure> {
         Ok(self.forge().issue(key).await?)

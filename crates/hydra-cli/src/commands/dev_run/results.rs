@@ -196,7 +196,9 @@ impl Report {
             ))?;
         }
         let head = self.delivered.as_ref().unwrap_or(&self.head);
-        if let (true, Some(next)) = (self.good, next(self.stage)) {
+        // Where nothing was changed yet, nothing is to be judged.
+        let next = next(self.stage).filter(|next| !next.judges() || *head != self.base);
+        if let (true, Some(next)) = (self.good, next) {
             screen.line(format!(
                 "next      hydra dev-run {next} --repo {} --change {} --base {} --head {head}",
                 self.repo, self.change, self.base
