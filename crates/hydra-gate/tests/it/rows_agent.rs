@@ -96,6 +96,9 @@ fn row_30_no_user_is_exempt_and_the_gates_own_is_none() {
     }
 }
 
+/// Names and values.
+type Variables = &'static [(&'static str, &'static str)];
+
 /// A program that believes in its variables: one request, and what came of it.
 fn fetch(url: &str, variables: &[(&str, &str)]) -> String {
     let script = "import ssl, sys, urllib.request
@@ -114,7 +117,7 @@ except Exception as error: print(type(error).__name__, error)";
 #[ignore = "needs namespaces"]
 fn row_31_proxy_variables_make_no_difference() {
     // Unset, set to the attacker's proxy, set to one that the gate's own port stands for, and told to be passed by.
-    let cases: [(&str, &[(&str, &str)], DenyReason, u16); 4] = [
+    let cases: [(&str, Variables, DenyReason, u16); 4] = [
         ("http://11.0.0.66/", &[], DenyReason::PacketTcp, 80),
         ("http://11.0.0.66/", &[("http_proxy", "http://11.0.0.66:3128")], DenyReason::PacketTcp, 3128),
         ("http://evil.test/", &[("http_proxy", "http://11.0.0.66:443")], DenyReason::ConnectMethod, 443),
