@@ -5,6 +5,10 @@ mod gated;
 pub(crate) mod image;
 mod lives;
 mod parts;
+mod range;
+mod rows;
+mod rows_gate;
+mod rows_near;
 mod services;
 mod starts;
 

@@ -7,7 +7,7 @@ use hydra_core::{
         DenyReason,
         gate::{GateAccount, GateConfig, GateLimits, GateLine, ModelApi, ModelRoute, SCHEMA, Upstream},
     },
-    job::{Gated, ImageRef, JobSpec, Network, RuntimeStatus, Withheld},
+    job::{EnvValue, Gated, ImageRef, JobSpec, Network, RuntimeStatus, Withheld},
     ports::{AccountKind, Runtime, RuntimeErrorKind, Selector, Started},
 };
 use hydra_runtime::{DockerConfig, DockerRuntime};
@@ -27,7 +27,7 @@ use tokio::{
 };
 
 /// The gate's image, as `cargo xtask images` has pinned it.
-fn gate_image() -> ImageRef {
+pub(super) fn gate_image() -> ImageRef {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/images.lock.json");
     let lock: serde_json::Value = serde_json::from_slice(&std::fs::read(lock).unwrap()).unwrap();
     let pin = lock["images"]["hydra-gate"]["id"].as_str().unwrap().to_owned();
@@ -66,7 +66,7 @@ pub(super) fn closed_network(name: &str) {
 }
 
 /// The last report.
-fn report(lines: &[GateLine]) -> Vec<(DenyReason, String)> {
+pub(super) fn report(lines: &[GateLine]) -> Vec<(DenyReason, String)> {
     let Some(GateLine::Report { denied, .. }) = lines.last() else { panic!("{lines:#?}") };
     let what = |denial: &hydra_core::egress::gate::Denial| {
         let at = denial.dst.map(|dst| format!("{dst}:{}", denial.dport.unwrap_or(0)));
@@ -112,8 +112,7 @@ async fn it_has_no_interface_but_loopback_and_its_gate_tells_what_it_tried() {
 async fn row_37_no_credential_of_the_gates_is_within_the_jobs_reach() {
     const SECRET: &str = "sk-ant-row-37-0000000000000000";
     let mut yard = Yard::new();
-    let mut spec = yard.job(
-        r#"
+    let look = r#"
         { env; cat /proc/*/environ /proc/*/cmdline /proc/*/mountinfo 2>/dev/null | tr '\0' '\n'; } > /workspace/seen
         find / -xdev -type f -size -200k 2>/dev/null | grep -v -e '^/proc' -e '^/sys' | xargs cat 2>/dev/null >> /workspace/seen
         ls -la /run /var/run 2>/dev/null >> /workspace/seen
@@ -122,8 +121,17 @@ async fn row_37_no_credential_of_the_gates_is_within_the_jobs_reach() {
         wc -c < /workspace/seen
         grep -c 'row-37' /workspace/seen
         grep -c 'type.:.error' /workspace/seen
-        "#,
-    );
+        "#;
+    // In mode `env` a credential is where every process of the job finds it.
+    let mut open = yard.job(look);
+    let value = SECRET.to_owned().into();
+    open.env.insert("KEY".to_owned(), EnvValue::Secret { credential: "account:main".to_owned(), value });
+    yard.runtime.start(&open).await.unwrap();
+    exit(&yard.runtime, &open).await;
+    let said = output(&yard.runtime, &open).await;
+    assert!(said[1].parse::<u32>().unwrap() > 0, "unprotected it is found: {said:?}");
+    yard.runtime.remove(&open.key.id()).await.unwrap();
+    let mut spec = yard.job(look);
     let network = gated(&yard, &mut spec);
     closed_network(&network);
     let Network::Gated(gate) = &mut spec.network else { unreachable!() };
