@@ -60,6 +60,7 @@ async fn show(
         set = stage_set::build(context, &scenario, script, args.runtime) => set?,
         () = heard.clone().wait(1) => return Err(interrupted()),
     };
+    play::ready(context, &set).await?;
     if !screen.json {
         screen.line(format!("{}: {}", screen.tint(Tint::Bold, scenario.name), scenario.shows))?;
         screen.line(screen.tint(

@@ -1,7 +1,10 @@
 //! The Docker runtime, joined: which socket, under which name.
 
 use crate::{
-    config::{Settings, runtime::RuntimeKind},
+    config::{
+        Settings,
+        runtime::{EgressMode, RuntimeKind},
+    },
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -53,6 +56,9 @@ pub async fn ready(context: &Context, settings: &Settings) -> Result<(), Failure
     runtime.facts().await?;
     for image in pinned.values() {
         runtime.image(image).await?;
+    }
+    if settings.values.egress.mode == EgressMode::Isolated {
+        runtime.image(&images::gate(settings)?).await?;
     }
     Ok(())
 }

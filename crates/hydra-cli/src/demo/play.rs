@@ -105,6 +105,15 @@ pub fn surroundings(context: &Context, set: &StageSet) -> Context {
     }
 }
 
+/// That what the pipeline needs on this machine is there: for containers, every image as it is pinned.
+///
+/// # Errors
+/// What is not.
+pub async fn ready(context: &Context, set: &StageSet) -> Result<(), Failure> {
+    let there = surroundings(context, set);
+    compose::docker::ready(&there, &there.load()?.settings).await
+}
+
 /// Runs the pipeline until it rests, or until `stop` ends. Whichever it is, none of its jobs is left.
 ///
 /// # Errors

@@ -66,6 +66,23 @@ fn every_story_of_the_demo_is_the_same_in_containers() {
 
 #[test]
 #[ignore = "needs docker, images"]
+fn a_demo_with_another_image_than_the_pinned_one_is_refused_before_it_begins() {
+    let _alone = one_demo_at_a_time();
+    for name in ["hydra-reviewer", "hydra-gate"] {
+        let sandbox = Sandbox::new();
+        images_that_are_here(&sandbox);
+        let mut lock: serde_json::Value = serde_json::from_str(&sandbox.read("target/images.lock.json")).unwrap();
+        lock["images"][name]["id"] = format!("sha256:{}", "0".repeat(64)).into();
+        sandbox.write("target/images.lock.json", lock.to_string());
+        let ran = sandbox.run(&["demo", "--runtime", "docker"]);
+        assert_eq!((ran.code, ran.out.as_str()), (6, ""), "{}", ran.all());
+        assert!(ran.err.contains(name) && ran.err.contains("is pinned"), "{}", ran.err);
+        assert!(ran.err.contains("cargo xtask images"), "{}", ran.err);
+    }
+}
+
+#[test]
+#[ignore = "needs docker, images"]
 fn doctor_proves_the_fence_on_this_engine_and_leaves_nothing() {
     let stage = Stage::happy();
     let lock = root().join("target/images.lock.json");
