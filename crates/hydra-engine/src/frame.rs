@@ -7,7 +7,10 @@ use crate::{
 use hydra_core::{
     AccountName, Generation, IssueKey, Stage, TokenRole,
     contract_files::FenceMode,
-    egress::{EgressPolicy, gate::GateConfig},
+    egress::{
+        EgressPolicy,
+        gate::{GateConfig, PROVIDER},
+    },
     job::{CredentialName, EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, Service, Withheld},
     persona::{Limits, QUALITY_LIMITS},
     ports::AccountKind,
@@ -83,7 +86,7 @@ fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy, services:
             if let Some(upstream) = config.api.as_ref().filter(|_| stage.has_agent()) {
                 let persona = config.policy.personas.get(&stage);
                 // What the gate signs for is reached through it alone: not with a key of the agent's own.
-                gate.allow.retain(|line| line.to_string() != upstream.endpoint.host());
+                gate.allow.retain(|line| ![upstream.endpoint.host(), PROVIDER].contains(&line.to_string().as_str()));
                 gate.model = None;
                 gate.api = Some(withhold::route(upstream, persona.map(|persona| persona.model.clone())));
             }
