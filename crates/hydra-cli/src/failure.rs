@@ -179,6 +179,11 @@ impl From<hydra_engine::EngineError> for Failure {
             ),
             Error::Runtime(text) => (Exit::Runtime, text, "`hydra doctor` says more; jobs that run are left alone"),
             Error::Forge(text) => (Exit::Forge, text, "`hydra doctor` says more; an outage passes by itself"),
+            Error::NotPublished(_) => (
+                Exit::Failed,
+                error.to_string(),
+                "`hydra explain ISSUE` says who works on it, and `git ls-remote` where its branch stands",
+            ),
             Error::Failed { .. } => {
                 (Exit::Local, error.to_string(), "the message names the file; `hydra doctor` says more")
             }

@@ -210,8 +210,7 @@ impl Engine {
         } else {
             None
         };
-        let branch =
-            format!("hydra/{}", ask.change).parse().map_err(|error: hydra_core::IdError| failed(error.to_string()))?;
+        let branch = branch_of(&ask.change)?;
         Ok(StartOrder {
             key: JobKey {
                 issue: ask.issue.key.clone(),
@@ -308,6 +307,15 @@ impl Engine {
         let appended = self.shared.ports.audit.append(&entry);
         appended.map_err(|error| EngineError::Failed { what: "the audit log".into(), why: error.to_string() })
     }
+}
+
+/// The work branch of a change.
+fn branch_of(change: &ChangeName) -> Result<BranchName, EngineError> {
+    let parsed = format!("hydra/{change}").parse();
+    parsed.map_err(|error: hydra_core::IdError| EngineError::Failed {
+        what: "the work branch's name".to_owned(),
+        why: error.to_string(),
+    })
 }
 
 /// An issue that is none: for a change that nobody opened an issue for. `url` is where the change lies, for the agent to be told.

@@ -31,6 +31,9 @@ pub enum EngineError {
     /// The forge.
     #[error("the forge cannot be asked: {0}")]
     Forge(String),
+    /// What a stage by hand came to, or would come to, may not be published.
+    #[error("nothing was published: {0}")]
+    NotPublished(String),
     /// Anything else that was tried.
     #[error("{what}: {why}")]
     Failed {

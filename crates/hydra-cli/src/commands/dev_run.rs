@@ -97,6 +97,7 @@ async fn work(
     if args.publish {
         // Before anything is spent: what may not be published afterwards is refused now.
         preflight::check(settings, &compose::github(settings)?).await?;
+        engine.may_publish_by_hand(&ask).await?;
     }
     let (mut engine, result, published) = signals::counted(|heard: Heard| async move {
         let result = engine.by_hand(&ask, heard.wait(1)).await?;

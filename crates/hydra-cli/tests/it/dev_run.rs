@@ -217,9 +217,16 @@ fn on_github_nothing_is_written_unless_it_is_to_be_published() {
         stage.github.refs(REPO).keys().all(|name| !name.starts_with("refs/hydra/lease")),
         "the lease was given back"
     );
-    // A second build would begin somewhere else than the branch stands.
-    let again = run(&["build"]);
-    assert!(again.code == 7 && again.err.contains("which is not where build began"), "{}", again.all());
+    // A second build would begin somewhere else than the branch stands, and a review would have no pull request to judge: both are said
+    // before a model is asked.
+    let asked = stage.model.requests().len();
+    let again = run(&["build", "--out", "again"]);
+    assert!(again.code == 1 && again.err.contains("which is not where build begins"), "{}", again.all());
+    assert!(again.err.contains("--head hydra/add-word-limit") && !again.err.contains("file"), "{}", again.all());
+    stage.github.push(REPO, "elsewhere", "ada", "Else", &[("else", Some("else\n"))]).unwrap();
+    let elsewhere = run(&["code-review", "--base", &base, "--head", "elsewhere"]);
+    assert!(elsewhere.code == 1 && elsewhere.err.contains("there is no open pull request"), "{}", elsewhere.all());
+    assert_eq!(stage.model.requests().len(), asked);
     // Without an issue there is nothing to publish for.
     let none = stage.sandbox.run(&["dev-run", "build", "--repo", REPO, "--change", CHANGE, "--publish"]);
     assert!(none.code == 2 && none.err.contains("--publish needs --issue"), "{}", none.all());
@@ -243,7 +250,7 @@ fn nothing_is_published_while_a_pipeline_holds_the_issue() {
         "--publish",
     ]);
     assert!(ran.err.contains("nothing was published") && ran.err.contains("works on acme/words#1"), "{}", ran.all());
-    assert_eq!((ran.code, stage.writes().len()), (7, writes));
+    assert_eq!((ran.code, stage.writes().len()), (1, writes));
     drop(poll);
 }
 

@@ -1,12 +1,12 @@
 //! What a stage by hand came to, at the forge: under the issue's lease, with markers of its own, so that no pipeline takes it for its own work.
 
-use super::{ByHand, HandResult};
+use super::{ByHand, HandResult, branch_of};
 use crate::{
     engine::{Engine, EngineError},
     execute,
 };
 use hydra_core::{
-    CommitSha, Generation, PullNumber, TokenRole,
+    BranchName, CommitSha, Generation, IssueKey, PullNumber, Stage, TokenRole,
     plan::OutcomeKind,
     ports::{Delivery, ForgeWrite, Held, LeaseRecord, Marker, PullQuery, Pushed, Swap},
     publish::harmless,
@@ -23,10 +23,25 @@ pub struct Published {
 }
 
 fn refused(why: impl Into<String>) -> EngineError {
-    EngineError::Failed { what: "nothing was published".into(), why: why.into() }
+    EngineError::NotPublished(why.into())
 }
 
 impl Engine {
+    /// Looks before anything is spent whether what this stage will come to could be published as things stand.
+    ///
+    /// # Errors
+    /// When somebody else works on the issue, the branch stands elsewhere, there is no pull request to judge, or the forge does not answer.
+    pub async fn may_publish_by_hand(&self, ask: &ByHand) -> Result<(), EngineError> {
+        self.nobody_works(&ask.issue.key).await?;
+        let branch = branch_of(&ask.change)?;
+        if ask.stage.judges() {
+            self.judged_pull(ask, &branch).await?;
+        } else if ask.stage != Stage::Quality {
+            self.branch_to_push(ask, &branch).await?;
+        }
+        Ok(())
+    }
+
     /// Pushes the branch and opens a draft pull request, or posts the verdict, the status or the questions.
     ///
     /// # Errors
@@ -43,15 +58,22 @@ impl Engine {
         published
     }
 
-    /// Takes the issue's lease, unless somebody holds it.
-    async fn lease_by_hand(&self, ask: &ByHand) -> Result<CommitSha, EngineError> {
+    /// The issue's lease as it stands, if nobody holds it.
+    async fn nobody_works(&self, key: &IssueKey) -> Result<Option<Held>, EngineError> {
         let (config, leases) = (&self.shared.config, &self.shared.ports.leases);
-        let key = &ask.issue.key;
         let stands = leases.read(key).await.map_err(|error| EngineError::Forge(error.to_string()))?;
         let live = |held: &&Held| held.record.expires_at > self.now() && !(config.owner_gone)(&held.record.owner);
         if let Some(held) = stands.as_ref().filter(live) {
             return Err(refused(format!("{} works on {key}; wait, or `hydra cancel {key}` first", held.record.owner)));
         }
+        Ok(stands)
+    }
+
+    /// Takes the issue's lease, unless somebody holds it.
+    async fn lease_by_hand(&self, ask: &ByHand) -> Result<CommitSha, EngineError> {
+        let (config, leases) = (&self.shared.config, &self.shared.ports.leases);
+        let key = &ask.issue.key;
+        let stands = self.nobody_works(key).await?;
         let expires_at = self.now().checked_add(config.policy.lease_ttl).unwrap_or(hydra_core::Timestamp::MAX);
         let record = LeaseRecord { schema: 1, owner: config.owner.clone(), generation: Generation(0), expires_at };
         let before = stands.as_ref().map(|held| &held.oid);
@@ -73,7 +95,7 @@ impl Engine {
                 self.status(ask, state, description).await
             }
             OutcomeKind::Judged(envelope) => {
-                let number = self.judged_pull(ask, result).await?;
+                let number = self.judged_pull(ask, &result.branch).await?;
                 let role = ask.stage.token();
                 let posted = execute::post_verdict(&self.shared, &ask.issue.key, number, role, envelope).await;
                 let mut published = Published { lines: vec![posted.map_err(EngineError::Forge)?] };
@@ -109,14 +131,7 @@ impl Engine {
     ) -> Result<Published, EngineError> {
         let (repo, branch) = (&ask.repo.name, &result.branch);
         let workspace = &self.shared.ports.workspace;
-        let git = |error: hydra_core::ports::WorkspaceError| EngineError::Forge(error.to_string());
-        let tip = workspace.tips(repo, &ask.repo.default_branch, branch).await.map_err(git)?.head;
-        if let Some(tip) = tip.as_ref().filter(|tip| **tip != ask.head) {
-            return Err(refused(format!(
-                "{branch} stands at {tip}, which is not where {} began ({}); use --head {branch}, or another change",
-                ask.stage, ask.head
-            )));
-        }
+        let tip = self.branch_to_push(ask, branch).await?;
         let role = TokenRole::Builder;
         let mut published = Published::default();
         match workspace.push(repo, branch, tip.as_ref(), Some(&delivery.head), role).await.map_err(git)? {
@@ -152,6 +167,19 @@ impl Engine {
         Ok(published)
     }
 
+    /// Where the work branch stands: nowhere yet, or where this stage begins.
+    async fn branch_to_push(&self, ask: &ByHand, branch: &BranchName) -> Result<Option<CommitSha>, EngineError> {
+        let workspace = &self.shared.ports.workspace;
+        let tip = workspace.tips(&ask.repo.name, &ask.repo.default_branch, branch).await.map_err(git)?.head;
+        match tip {
+            Some(tip) if tip != ask.head => Err(refused(format!(
+                "{branch} stands at {tip}, which is not where {} begins ({}); use --head {branch}, or another change",
+                ask.stage, ask.head
+            ))),
+            tip => Ok(tip),
+        }
+    }
+
     async fn status(&self, ask: &ByHand, state: StatusState, description: String) -> Result<Published, EngineError> {
         let Some(context) = ask.stage.status_context() else { return Ok(Published::default()) };
         let write = ForgeWrite::Status {
@@ -166,12 +194,12 @@ impl Engine {
     }
 
     /// The open pull request of the work branch, at the very head that was judged.
-    async fn judged_pull(&self, ask: &ByHand, result: &HandResult) -> Result<PullNumber, EngineError> {
-        let read = self.shared.ports.forge.pulls(&ask.repo.name, &PullQuery::Head(result.branch.clone())).await;
+    async fn judged_pull(&self, ask: &ByHand, branch: &BranchName) -> Result<PullNumber, EngineError> {
+        let read = self.shared.ports.forge.pulls(&ask.repo.name, &PullQuery::Head(branch.clone())).await;
         let pulls = read.map_err(|error| EngineError::Forge(error.to_string()))?;
         let open = pulls.iter().find(|pull| pull.state == PullState::Open && pull.head == ask.head);
         open.map(|pull| pull.number).ok_or_else(|| {
-            refused(format!("there is no open pull request of {} at {}, which was judged", result.branch, ask.head))
+            refused(format!("there is no open pull request of {branch} at {}, which is judged", ask.head))
         })
     }
 
@@ -185,6 +213,10 @@ impl Engine {
         let line = execute::write(&self.shared, role, write).await.map_err(EngineError::Forge)?;
         Ok(Published { lines: vec![line] })
     }
+}
+
+fn git(error: hydra_core::ports::WorkspaceError) -> EngineError {
+    EngineError::Forge(error.to_string())
 }
 
 fn marker(purpose: &str, key: &str) -> Marker {
