@@ -14,7 +14,7 @@ use crate::{
 };
 use hydra_core::egress::{
     AllowedNames, DenyReason, Endpoint, HostName, HostPattern,
-    gate::{Confined, GateConfig, GateLimits, SCHEMA},
+    gate::{Confined, GateConfig, GateLimits, PROVIDER, SCHEMA},
 };
 use std::{
     future::Future,
@@ -100,9 +100,7 @@ impl Gate {
     }
 }
 
-/// The provider's own host, which a pattern may still name.
-const PROVIDER: &str = "api.anthropic.com";
-
+/// The hosts that a pattern may still name.
 fn through_api(config: &GateConfig) -> Vec<HostName> {
     let Some(api) = &config.api else { return Vec::new() };
     [api.upstream.endpoint.host(), PROVIDER].into_iter().filter_map(|host| host.parse().ok()).collect()

@@ -66,6 +66,9 @@ impl GateConfig {
     }
 }
 
+/// The provider's own host. Where a gate signs for agents, nobody reaches it by name: not with a key of the agent's own.
+pub const PROVIDER: &str = "api.anthropic.com";
+
 /// A model API that the gate stands before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
