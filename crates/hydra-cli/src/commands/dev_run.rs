@@ -33,7 +33,7 @@ use hydra_engine::{
 };
 use place::Place;
 use secrecy::SecretString;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 pub(super) fn run(context: &Context, args: &DevRunArgs) -> Result<Exit, Failure> {
     let mut settings = context.load()?.settings;
@@ -85,7 +85,8 @@ async fn work(
         place.something_to_judge(args).await?;
     }
     let change = spec::Change::find(context, args, &place).await?;
-    for warning in place.warnings.iter().chain(&change.warnings) {
+    let seen: Vec<&Path> = [settings.state_dir.as_path()].into_iter().chain(change.folder.as_deref()).collect();
+    for warning in place.uncommitted(&seen)?.iter().chain(&change.warnings) {
         screen.warn(warning);
     }
     if settings.values.runtime.kind == RuntimeKind::Process {

@@ -139,14 +139,33 @@ fn a_change_that_is_not_committed_is_taken_from_its_folder() {
     std::fs::rename(folder.join(change(CHANGE)), folder.join(change("a-draft"))).unwrap();
     let ran = stage.sandbox.run(&["dev-run", "quality", "--repo", "words", "--change", "a-draft"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
+    // The files of the change that went away are not seen; those of the new one are, and a state folder is nobody's work.
+    let gone = demo_repo().keys().filter(|path| path.starts_with(&change(CHANGE))).count();
     assert!(
-        ran.err.contains("a-draft is not committed") && ran.err.contains("what is not committed is not part"),
+        ran.err.contains("a-draft is not committed") && ran.err.contains(&format!("{gone} uncommitted files are not")),
         "{}",
         ran.all()
     );
     let path = format!("./words/{}", change("a-draft"));
     let ran = stage.sandbox.run(&["dev-run", "build", "--repo", "words", "--change", &path, "--out", "built"]);
     assert!(stage.sandbox.read("built/given/prompt.md").contains("a-draft"), "{}", ran.all());
+}
+
+#[test]
+fn work_that_is_not_committed_is_counted_whichever_base_was_named() {
+    let (stage, folder) = local("extends = \"happy\"\n");
+    let run = |more: &[&str]| {
+        let on = ["dev-run", "quality", "--repo", "words", "--change", CHANGE, "--state-dir", "words/.hydra"];
+        let ran = stage.sandbox.run(&[&on, more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        ran.err
+    };
+    assert!(!run(&[]).contains("uncommitted"), "the state folder is no work");
+    stage.sandbox.write("words/new/file", "x");
+    assert!(run(&["--base", "main"]).contains("1 uncommitted file is not seen"));
+    stage.sandbox.write("words/new/other", "x");
+    std::fs::remove_file(folder.join("README.md")).unwrap();
+    assert!(run(&[]).contains("3 uncommitted files are not seen"));
 }
 
 #[test]

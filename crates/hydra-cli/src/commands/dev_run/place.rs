@@ -25,7 +25,6 @@ pub(super) struct Place {
     pub(super) head: CommitSha,
     /// The folder, where it is one.
     pub(super) folder: Option<PathBuf>,
-    pub(super) warnings: Vec<String>,
     github: Option<Arc<GitHub>>,
     workspace: Arc<GitWorkspace>,
 }
@@ -63,10 +62,6 @@ impl Place {
         let base = commit(&root, args.base.as_deref().unwrap_or("HEAD"))?;
         let head = args.head.as_deref().map_or(Ok(base.clone()), |head| commit(&root, head))?;
         let branch = git(&root, &["symbolic-ref", "--short", "HEAD"])?.unwrap_or_else(|| "main".to_owned());
-        let mut warnings = Vec::new();
-        if args.base.is_none() && git(&root, &["status", "--porcelain"])?.is_some_and(|changes| !changes.is_empty()) {
-            warnings.push("what is not committed is not part of what the stage sees".to_owned());
-        }
         let name = local_name(&root)?;
         let default_branch: BranchName =
             branch.parse().map_err(|error: hydra_core::IdError| Failure::new(Exit::Usage, error.to_string()))?;
@@ -77,7 +72,6 @@ impl Place {
             base,
             head,
             folder: Some(root),
-            warnings,
             github: None,
             workspace: Arc::new(workspace),
         })
@@ -98,7 +92,7 @@ impl Place {
             Some(text) => at(&workspace, &repo, text).await?,
             None => base.clone(),
         };
-        Ok(Self { view, base, head, folder: None, warnings: Vec::new(), github: Some(github), workspace })
+        Ok(Self { view, base, head, folder: None, github: Some(github), workspace })
     }
 
     pub(super) fn workspace(&self) -> Arc<dyn Workspace> {
@@ -112,6 +106,24 @@ impl Place {
     }
     pub(super) fn leases(&self) -> Arc<dyn Leases> {
         self.github.clone().map_or_else(|| Arc::new(NoForge) as _, |github| github as _)
+    }
+    /// What is not committed, as a warning: no stage sees it. Files below `seen` (the state folder, a change that is taken as it lies) are no news.
+    pub(super) fn uncommitted(&self, seen: &[&Path]) -> Result<Option<String>, Failure> {
+        let Some(root) = &self.folder else { return Ok(None) };
+        let mut args = vec!["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", "."];
+        let whole = |path: &&Path| {
+            path.canonicalize().ok()?.strip_prefix(root.canonicalize().ok()?).ok()?.to_str().map(str::to_owned)
+        };
+        let inside = seen.iter().filter_map(whole).filter(|path| !path.is_empty());
+        let left_out: Vec<String> = inside.map(|path| format!(":(exclude,literal){path}")).collect();
+        args.extend(left_out.iter().map(String::as_str));
+        // A bare repository has nothing that is not committed, and says so by refusing.
+        let files = git(root, &args)?.map_or(0, |files| files.split('\0').filter(|file| !file.is_empty()).count());
+        Ok(match files {
+            0 => None,
+            1 => Some("1 uncommitted file is not seen: a stage works on what is committed".to_owned()),
+            many => Some(format!("{many} uncommitted files are not seen: a stage works on what is committed")),
+        })
     }
     /// That the head holds something that the base does not.
     pub(super) async fn something_to_judge(&self, args: &DevRunArgs) -> Result<(), Failure> {

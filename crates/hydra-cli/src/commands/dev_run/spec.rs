@@ -24,6 +24,8 @@ pub(super) struct Change {
     pub(super) name: ChangeName,
     pub(super) title: String,
     pub(super) warnings: Vec<String>,
+    /// The folder that it is taken from, where that is not the base commit's.
+    pub(super) folder: Option<PathBuf>,
     /// Its files, where they are not those of the base commit.
     instead: Option<Files>,
 }
@@ -69,7 +71,8 @@ impl Change {
         let name: ChangeName =
             text.parse().map_err(|error: hydra_core::IdError| Failure::new(Exit::Usage, error.to_string()))?;
         let files = files_below(&whole)?;
-        Self::checked(name, &files.clone(), place, warnings, Some(files))
+        let change = Self::checked(name, &files.clone(), place, warnings, Some(files))?;
+        Ok(Self { folder: Some(whole), ..change })
     }
 
     fn checked(
@@ -90,7 +93,7 @@ impl Change {
         if !faults.is_empty() {
             return Err(broken(faults));
         }
-        Ok(Self { title: folder.title(&name), name, warnings, instead })
+        Ok(Self { title: folder.title(&name), name, warnings, folder: None, instead })
     }
 
     /// The workspace as the stage sees it.
