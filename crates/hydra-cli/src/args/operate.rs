@@ -44,7 +44,7 @@ pub struct CancelArgs {
     #[arg(value_name = "OWNER/NAME#N")]
     pub issue: String,
     /// Why, for those who ask
-    #[arg(long, value_name = "TEXT", default_value = "cancelled by an operator")]
+    #[arg(long, value_name = "TEXT", default_value = "cancelled by an operator", value_parser = reason)]
     pub reason: String,
 }
 
@@ -55,7 +55,7 @@ pub struct PauseArgs {
     #[arg(value_name = "OWNER/NAME[#N]")]
     pub target: Option<String>,
     /// Why, for those who ask
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
     /// Until when: 2026-12-01T08:00:00Z, or a length of time such as 2h
     #[arg(long, value_name = "TIME")]
@@ -84,6 +84,12 @@ pub struct PruneArgs {
     /// Print what would be removed
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// A reason is read by people: it says something.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// An issue's key, from `OWNER/NAME#N` or a bare number of the only repository.

@@ -1,6 +1,8 @@
 //! The third pass: texts become core's types, and values are held against each other.
 
+mod images;
 mod inspect;
+mod labels;
 
 use super::{
     file::{HydraToml, Identities},
@@ -20,9 +22,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
-
-/// Where the gate answers inside a job's namespace.
-const GATE_PORTS: [u16; 3] = [53, 443, hydra_engine::frame::MODEL_PORT];
 
 /// What the third pass makes of the file.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ pub(super) fn resolve(values: &HydraToml, file: Option<&SourceText>, root: &Path
         warnings: Vec::new(),
     };
     pass.models(&resolved);
-    pass.services();
+    images::check(&mut pass);
     if pass.problems.is_empty() {
         Ok(Resolved { warnings: pass.warnings, ..resolved })
     } else {
@@ -126,25 +125,7 @@ impl Pass<'_> {
         if let Some(org) = &values.github.org {
             self.parsed::<Login>("github.org", org);
         }
-        let label = &values.pipeline.trigger_label;
-        let whole = format!("{}{label}", values.pipeline.label_prefix);
-        if label.trim().is_empty() {
-            self.report("pipeline.trigger_label", "it may not be empty", None);
-        }
-        for (key, text) in [("pipeline.trigger_label", label), ("pipeline.label_prefix", &values.pipeline.label_prefix)]
-        {
-            if text.contains(',') || text.chars().any(char::is_control) || text.trim() != text {
-                self.report(key, "it may not hold commas or control characters, nor white space at its ends", None);
-            }
-        }
-        // GitHub's limit is 50 characters; the longest of Hydra's own is 22.
-        if whole.chars().count() > 50 || values.pipeline.label_prefix.chars().count() > 28 {
-            self.report(
-                "pipeline.label_prefix",
-                "labels would be longer than the 50 characters that GitHub allows",
-                None,
-            );
-        }
+        labels::check(self);
         let weights = &values.slots.weights;
         for (key, weight) in [
             ("slots.weights.builder", weights.builder),
@@ -172,27 +153,6 @@ impl Pass<'_> {
         }
         if values.pipeline.poll_interval.as_secs() < 5 {
             self.report("pipeline.poll_interval", "it must be at least \"5s\"", None);
-        }
-    }
-
-    fn services(&mut self) {
-        for (name, service) in &self.values.runtime.services {
-            let key = format!("runtime.services.{name:?}");
-            let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            if name.is_empty() || name.len() > 20 || !name.bytes().all(good) {
-                self.report(&key, "its name must have 1 to 20 small letters, digits or '-'", None);
-            }
-            if GATE_PORTS.contains(&service.port) || service.port == 0 {
-                let help = format!("the gate answers at {}", GATE_PORTS.map(|port| port.to_string()).join(", "));
-                self.report(&format!("{key}.port"), format!("{} cannot be a service's", service.port), Some(help));
-            }
-            if service.memory_mib < 16 {
-                self.report(&format!("{key}.memory_mib"), "it must be at least 16", None);
-            }
-            let numbers = |text: &String| text.split(':').all(|part| part.parse::<u32>().is_ok());
-            if service.user.as_ref().is_some_and(|user| !numbers(user) || user.matches(':').count() > 1) {
-                self.report(&format!("{key}.user"), "it must be UID or UID:GID, in numbers", None);
-            }
         }
     }
 

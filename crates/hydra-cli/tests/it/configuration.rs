@@ -284,3 +284,39 @@ fn the_personas_and_prices_in_force_are_shown_with_their_sources() {
     );
     assert_eq!(shown("prices.claude-opus-4-8"), pair(opus, &table));
 }
+
+#[test]
+fn a_trigger_label_of_hydras_own_and_a_pin_that_is_a_tag_are_refused_with_their_place() {
+    for (toml, words) in [
+        (
+            "[pipeline]\ntrigger_label = \"build:queued\"\n",
+            "`pipeline.trigger_label`: `build:queued` means something else",
+        ),
+        ("[pipeline]\ntrigger_label = \"Done\"\n", "`pipeline.trigger_label`: `done` means something else"),
+        (
+            "[runtime.toolchains]\nrust = \"rust:1.90\"\n",
+            "`runtime.toolchains.\"rust\"`: it must name the image by ID or digest",
+        ),
+        (
+            "[runtime]\nservices.db = { image = \"postgres\", pin = \"postgres:16\", port = 5432 }\n",
+            "`runtime.services.\"db\".pin`: it must name",
+        ),
+    ] {
+        let sandbox = Sandbox::complete();
+        sandbox.write("hydra.toml", toml);
+        let ran = sandbox.run(&["config", "check"]);
+        assert!(ran.code == 3 && ran.err.contains(&format!("hydra.toml:2: {words}")), "{}", ran.all());
+        assert!(ran.err.contains("help: "), "{}", ran.all());
+    }
+}
+
+#[test]
+fn a_pause_and_a_cancel_say_why() {
+    let sandbox = Sandbox::complete();
+    for args in
+        [&["pause", "--reason", ""][..], &["pause", "--reason", " \t"], &["cancel", "acme/widgets#1", "--reason", ""]]
+    {
+        let ran = sandbox.run(args);
+        assert!(ran.code == 2 && ran.err.contains("say why in a few words"), "{}", ran.all());
+    }
+}

@@ -76,7 +76,7 @@ fn a_side_service_that_cannot_be_is_named_with_its_line() {
         r#"
 [runtime.services.Postgres]
 image = "postgres"
-pin = "sha256:0"
+pin = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 port = 443
 [runtime.services.redis]
 image = "redis"
@@ -90,6 +90,8 @@ memory_mib = 1
 error: [work]/hydra.toml:2: `runtime.services."Postgres"`: its name must have 1 to 20 small letters, digits or '-'
 error: [work]/hydra.toml:5: `runtime.services."Postgres".port`: 443 cannot be a service's
   help: the gate answers at 53, 443, 8088
+error: [work]/hydra.toml:8: `runtime.services."redis".pin`: it must name the image by ID or digest (sha256: and 64 digits), for a tag may be another image tomorrow
+  help: write sha256:… or NAME@sha256:…, as `docker image inspect redis` shows them (Id, RepoDigests)
 error: [work]/hydra.toml:11: `runtime.services."redis".memory_mib`: it must be at least 16
 error: [work]/hydra.toml:10: `runtime.services."redis".user`: it must be UID or UID:GID, in numbers
 "##);
