@@ -5,6 +5,7 @@ pub mod containers;
 pub mod ending;
 pub mod fresh_clone;
 pub mod jobs;
+pub mod needs;
 pub mod play;
 pub mod report;
 pub mod stage_set;

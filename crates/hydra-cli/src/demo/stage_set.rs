@@ -1,7 +1,7 @@
 //! The stage that the demo plays on: a simulated GitHub with an organisation, a board, a small repository and a labelled issue; the scripted
 //! model; and a folder with `hydra.toml` and secrets, so that every other command can look at the same things.
 
-use super::{configuration, containers};
+use super::{configuration, containers, needs};
 use crate::{args::RuntimeChoice, context::Context, exit::Exit, failure::Failure};
 use hydra_core::{RepoName, label};
 use hydra_sim::{
@@ -61,6 +61,8 @@ pub async fn build(
     runtime: RuntimeChoice,
 ) -> Result<StageSet, Failure> {
     let script = script.unwrap_or_else(|| scenario.script.clone());
+    let folder = needs::folder()?;
+    needs::git().await?;
     let github = Sim::start(SimConfig::default()).await.map_err(|e| failed("GitHub")(&e))?;
     let containers = match runtime {
         RuntimeChoice::Process => None,
@@ -72,10 +74,6 @@ pub async fn build(
         .await
         .map_err(|e| failed("model")(&e))?;
     let issue = seed(&github).map_err(|e| failed("GitHub")(&e))?;
-    let folder = tempfile::Builder::new()
-        .prefix("hydra-demo-")
-        .tempdir()
-        .map_err(|error| Failure::local("a temporary folder", &error))?;
     configuration::write(folder.path(), &github, &model, scenario.name, containers.as_ref())?;
     let repo = REPO.parse().map_err(|e| failed("repository")(&e))?;
     Ok(StageSet { github, model, folder, issue, repo })

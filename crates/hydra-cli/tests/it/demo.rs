@@ -4,6 +4,7 @@ use crate::harness::Sandbox;
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -170,4 +171,25 @@ fn a_kept_stage_can_be_looked_at_with_every_other_tool_until_ctrl_c() {
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "", "one document, nothing else");
     assert!(!std::path::Path::new(&config).exists(), "nothing is left behind");
+}
+
+#[test]
+fn what_the_demo_lacks_on_this_machine_is_named() {
+    let sandbox = Sandbox::new();
+    let run = |name: &str, value: &str| {
+        let output = sandbox.command(&["demo"]).env(name, value).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(7), &b""[..]), "{name}={value}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = run("PATH", "/nonexistent");
+    assert!(said.contains("git cannot be started: it is not there") && said.contains("install git"), "{said}");
+    let said = run("TMPDIR", "/nonexistent");
+    assert!(said.contains("no folder can be made in /nonexistent") && said.contains("TMPDIR"), "{said}");
+    assert!(!said.contains("report"), "{said}");
+    // A git without its server.
+    std::fs::create_dir_all(sandbox.path("bin")).unwrap();
+    std::fs::write(sandbox.path("bin/git"), "#!/bin/sh\necho /nonexistent\n").unwrap();
+    std::fs::set_permissions(sandbox.path("bin/git"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let said = run("PATH", &format!("{}:/usr/bin:/bin", sandbox.path("bin").display()));
+    assert!(said.contains("/nonexistent/git-http-backend: it is not there"), "{said}");
 }
