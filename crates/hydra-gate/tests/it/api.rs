@@ -3,6 +3,7 @@
 use crate::{
     agent::dial,
     internet::API,
+    packets::scan,
     world::{World, until},
 };
 use hydra_core::{
@@ -198,6 +199,18 @@ fn row_36_other_paths_methods_models_and_sizes_are_refused() {
     let GateLine::Report { denied, .. } = world.report() else { panic!() };
     assert!(denied.iter().all(|denial| denial.reason == DenyReason::InspectMethod), "{denied:#?}");
     assert_eq!(denied.iter().map(|denial| denial.count).sum::<u64>(), refused.len() as u64);
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn row_29_with_a_model_api_its_port_is_the_only_one_more() {
+    let world = world(|_| {});
+    // Unfenced, a scan finds what is there.
+    let log = serve(&world, |_| fine());
+    assert_eq!(scan(world.internet.open(), &API.to_string()), format!("[443, {UPSTREAM}]"));
+    assert_eq!(scan(world.holder.id(), &API.to_string()), format!("[53, 443, {PORT}]"));
+    assert_eq!(log.lock().unwrap().len(), 0);
+    world.internet.saw_nothing();
 }
 
 #[test]

@@ -166,13 +166,10 @@ fn row_18_dot_doq_mdns_llmnr_and_doh_lead_nowhere() {
     world.internet.saw_nothing();
 }
 
-#[test]
-#[ignore = "needs namespaces"]
-fn row_29_a_scan_of_all_ports_finds_443_and_53() {
-    let world = World::new();
-    let scan = |id: u32, address: &str| {
-        let script = format!(
-            "import socket
+/// Every port of an address that somebody finds open.
+pub(crate) fn scan(id: u32, address: &str) -> String {
+    let script = format!(
+        "import socket
 found = []
 for port in range(1, 65536):
     s = socket.socket()
@@ -181,11 +178,16 @@ for port in range(1, 65536):
     if s.connect_ex(('{address}', port)) == 0 and s.getsockname() != s.getpeername(): found.append(port)
     s.close()
 print(found)"
-        );
-        let output = inside(id, "python3", &["-c", &script]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
+    );
+    let output = inside(id, "python3", &["-c", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn row_29_a_scan_of_all_ports_finds_443_and_53() {
+    let world = World::new();
     assert_eq!(scan(world.internet.open(), "11.0.0.66"), "[443]", "unfenced it finds what the attacker's host offers");
     assert!(world.internet.packets("open") >= 65_535);
     let agent = world.holder.id();
