@@ -53,6 +53,12 @@ impl Need {
         format!("needs {}", self.name().replace('-', " ").replace("claude code", "claude-code"))
     }
 
+    /// What the reason of a test's `#[ignore]` asks for.
+    pub(crate) fn of(reason: &str) -> Vec<Self> {
+        let asked = |need: &Self| reason.contains(need.reason().trim_start_matches("needs "));
+        Self::ALL.into_iter().filter(asked).collect()
+    }
+
     /// Whether it is here.
     pub(crate) fn is_here(self, root: &Path) -> bool {
         match self {

@@ -13,6 +13,7 @@ mod images;
 mod nightly;
 mod targets;
 mod test;
+mod threats;
 mod tidy;
 mod traffic;
 
@@ -22,6 +23,8 @@ cargo xtask TASK
   test [--require WHAT,…]  the tests; adds those that need Docker, network namespaces, shared data, contracts or the real
                            claude-code CLI where these are there, and names what it left out. --require fails without them
                            (docker, images, targets, namespaces, shared-data, contracts, claude-code)
+  threats [--json] [N…]    the attacks that the fence is measured against, row by row (docs/security.md), each tried now in mode isolated;
+                           fails when a row does, when a test of it cannot run here, or when it has none
   tidy                     the house rules: edges between crates, file sizes, headers, no host or secret
   contracts                fetches GitHub's OpenAPI description and GraphQL schema from npm into target/contracts
   images [NAME…]           builds the container images from Debian packages into the local Docker Engine, and writes their IDs to
@@ -40,6 +43,7 @@ pub fn run() -> ExitCode {
     let rest = args.get(1..).unwrap_or_default();
     let done = match args.first().map(String::as_str) {
         Some("test") => test::run(&root, rest),
+        Some("threats") => threats::run(&root, rest),
         Some("tidy") => tidy::run(&root),
         Some("contracts") => contracts::fetch(&root),
         Some("images") => images::run(&root, rest),

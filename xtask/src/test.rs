@@ -12,14 +12,15 @@ use std::{
     sync::OnceLock,
 };
 
-/// One run of a test binary's listing.
-struct Binary {
-    path: String,
+/// One test binary.
+pub(crate) struct Binary {
+    pub(crate) path: String,
     /// Where it keeps what it says to a GitHub.
     traffic: PathBuf,
     /// Where it is run: its package's folder.
     folder: PathBuf,
-    label: String,
+    /// Its package and its target.
+    pub(crate) label: String,
 }
 
 /// Builds all test binaries once, then runs each: first what needs nothing, then the ignored tests whose needs are met.
@@ -60,10 +61,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<(), String> {
             if filter.as_ref().is_some_and(|filter| !test.contains(filter.as_str())) && test != traffic::TEST {
                 continue;
             }
-            let needs: Vec<Need> = Need::ALL
-                .into_iter()
-                .filter(|need| reason.contains(need.reason().trim_start_matches("needs ")))
-                .collect();
+            let needs = Need::of(&reason);
             if (binary.label.as_str(), test.as_str()) == (traffic::BINARY, traffic::TEST) {
                 last = Some(binary);
                 continue;
@@ -125,7 +123,7 @@ struct Totals {
 }
 
 /// `cargo test --no-run`, and the binaries that it names.
-fn build(root: &Path, kept: &Traffic) -> Result<Vec<Binary>, String> {
+pub(crate) fn build(root: &Path, kept: &Traffic) -> Result<Vec<Binary>, String> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--workspace", "--all-features", "--no-run", "--message-format=json-render-diagnostics"]);
     let mut child = command
@@ -150,7 +148,8 @@ fn build(root: &Path, kept: &Traffic) -> Result<Vec<Binary>, String> {
     if status.success() { Ok(binaries) } else { Err("the tests do not build".to_owned()) }
 }
 
-fn base(root: &Path, binary: &Binary) -> Command {
+/// A binary in the surroundings that its tests expect.
+pub(crate) fn base(root: &Path, binary: &Binary) -> Command {
     let mut command = Command::new(&binary.path);
     command.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder).stdin(Stdio::null());
     command.env(traffic::VARIABLE, &binary.traffic);
@@ -213,13 +212,16 @@ fn execute(
     Ok(())
 }
 
+/// The tests that a binary lists.
+pub(crate) fn names(root: &Path, binary: &Binary, args: &[&str]) -> Result<Vec<String>, String> {
+    let listing = base(root, binary).args(args).output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&listing.stdout);
+    Ok(text.lines().filter_map(|line| line.strip_suffix(": test").map(str::to_owned)).collect())
+}
+
 /// The ignored tests of a binary, each with its reason.
-fn ignored(root: &Path, binary: &Binary) -> Result<Vec<(String, String)>, String> {
-    let listing = base(root, binary).args(["--list", "--ignored"]).output().map_err(|error| error.to_string())?;
-    let names: Vec<String> = String::from_utf8_lossy(&listing.stdout)
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test").map(str::to_owned))
-        .collect();
+pub(crate) fn ignored(root: &Path, binary: &Binary) -> Result<Vec<(String, String)>, String> {
+    let names = names(root, binary, &["--list", "--ignored"])?;
     if names.is_empty() {
         return Ok(Vec::new());
     }
