@@ -10,7 +10,7 @@ pub struct DemoArgs {
     /// The story to play
     #[arg(long, value_name = "STORY", default_value = "fix-round")]
     pub scenario: Scenario,
-    /// The model's answers, instead of the story's own
+    /// The model's answers, instead of the story's own (docs/operations/demo.md)
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
     /// Where the agents run; `process` isolates nothing

@@ -4,13 +4,17 @@ use super::signals::{self, Heard};
 use crate::{
     args::{DemoArgs, RuntimeChoice, Scenario as Story},
     context::Context,
-    demo::{ending, play, stage_set},
+    demo::{ending, play, report::Told, stage_set},
     exit::Exit,
     failure::Failure,
     output::screen::Tint,
 };
 use clap::ValueEnum as _;
 use hydra_sim::model::{Scenario, Script, scenario};
+
+/// Where a script's format is described.
+const FORMAT: &str =
+    "docs/operations/demo.md describes the format; `extends = \"fix-round\"` takes a story over, to change parts of it";
 
 pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     let scenario = story(args.scenario)?;
@@ -34,10 +38,14 @@ fn read_script(context: &Context, path: &std::path::Path) -> Result<Script, Fail
     let whole = context.cwd.join(path);
     let text = std::fs::read_to_string(&whole)
         .map_err(|error| Failure::local(format_args!("{} cannot be read", path.display()), &error))?;
-    text.parse::<Script>().map_err(|error| {
-        Failure::new(Exit::Usage, format!("{}: {error}", path.display()))
-            .help("crates/hydra-sim/demo/scripts has seven to begin with; `extends = \"fix-round\"` takes one over")
-    })
+    let wrong = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", path.display())).help(FORMAT);
+    let script = text.parse::<Script>().map_err(|error| wrong(error.to_string()))?;
+    if script.sessions.is_empty() {
+        return Err(wrong(
+            "there is no [[session]] in it, and it extends no story: the model would say nothing".to_owned(),
+        ));
+    }
+    Ok(script)
 }
 
 /// Whatever ends it, a signal too, it comes back from here: then what it made goes with it.
@@ -49,7 +57,7 @@ async fn show(
     heard: Heard,
 ) -> Result<Exit, Failure> {
     let screen = context.screen;
-    let told = script.is_none().then(|| ending::expected(scenario.name));
+    let story = Told::of(&scenario, args.script.as_deref());
     let runtime = match args.runtime {
         RuntimeChoice::Process => "process",
         RuntimeChoice::Docker => "docker",
@@ -62,7 +70,7 @@ async fn show(
     };
     play::ready(context, &set).await?;
     if !screen.json {
-        screen.line(format!("{}: {}", screen.tint(Tint::Bold, scenario.name), scenario.shows))?;
+        screen.line(format!("{}: {}", screen.tint(Tint::Bold, story.name()), story.shows))?;
         screen.line(screen.tint(
             Tint::Dim,
             "GitHub and the model are simulated, on this machine; git, the GitHub adapter and the pipeline are real.",
@@ -77,7 +85,7 @@ async fn show(
     }
     let seen = play::play(context, &set, &scenario, heard.clone().wait(1)).await?;
     let mut report = tokio::select! {
-        report = ending::look(&set, seen, (scenario.name, scenario.shows), runtime, told) => report?,
+        report = ending::look(&set, seen, story, runtime) => report?,
         () = heard.clone().wait(1) => return Err(interrupted()),
     };
     report.serving = args.keep.then(|| ending::serving(&set));

@@ -2,7 +2,7 @@
 
 use super::{
     play::Seen,
-    report::{self, PullReport, Report, Serving, VerdictReport},
+    report::{self, PullReport, Report, Serving, Spent, Told, VerdictReport},
     stage_set::{self, REPO, StageSet},
 };
 use crate::{
@@ -12,29 +12,14 @@ use crate::{
         table,
     },
 };
-use hydra_core::verdict::Outcome;
-
-/// How each story ends when it goes as it is told.
-#[must_use]
-pub fn expected(scenario: &str) -> &'static str {
-    match scenario {
-        "needs-input" | "over-budget" | "void-review" | "conflict" => "needs-input",
-        _ => "ready",
-    }
-}
+use hydra_core::{money::Usd, verdict::Outcome};
 
 /// Looks at what GitHub shows in the end.
 ///
 /// # Errors
 /// When the fresh clone fails.
-pub async fn look(
-    set: &StageSet,
-    seen: Seen,
-    scenario: (&str, &str),
-    runtime: &'static str,
-    told: Option<&'static str>,
-) -> Result<Report, Failure> {
-    let mut report = report::gather(set, seen, scenario.0, scenario.1, runtime, told);
+pub async fn look(set: &StageSet, seen: Seen, story: Told, runtime: &'static str) -> Result<Report, Failure> {
+    let mut report = report::gather(set, seen, story, runtime);
     if let Some(issue) = set.github.pulls(REPO).into_iter().next_back()
         && let Some(pull) = issue.pull
     {
@@ -134,11 +119,11 @@ fn print_verdict(screen: Screen, verdict: &VerdictReport) -> Result<(), Failure>
 
 fn rows(report: &Report) -> Vec<Vec<String>> {
     let mut rows = vec![["stage", "who", "time", "turns", "tokens", "cost"].map(str::to_owned).to_vec()];
-    let numbers = |spend: &hydra_core::money::Spend| {
+    let numbers = |spend: &Spent| {
         if spend.turns == 0 {
             [String::new(), String::new(), String::new()]
         } else {
-            [spend.turns.to_string(), spend.tokens.total().to_string(), spend.cost.to_string()]
+            [spend.turns.to_string(), spend.tokens.total().to_string(), Usd(spend.usd_micros).to_string()]
         }
     };
     for stage in &report.stages {
@@ -163,7 +148,7 @@ fn rows(report: &Report) -> Vec<Vec<String>> {
 /// When the output cannot be written.
 pub fn next(screen: Screen, report: &Report) -> Result<(), Failure> {
     let others: Vec<&str> =
-        hydra_sim::model::SCENARIOS.iter().copied().filter(|name| *name != report.scenario).collect();
+        hydra_sim::model::SCENARIOS.iter().copied().filter(|name| Some(*name) != report.story.scenario).collect();
     screen.line("")?;
     screen.line(screen.tint(Tint::Bold, "Next"))?;
     screen.line(format!("  another story     hydra demo --scenario {}", others.join("|")))?;

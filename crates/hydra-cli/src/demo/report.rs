@@ -7,25 +7,24 @@ use super::{
 use crate::output::live::{took, word};
 use hydra_core::{
     label,
-    money::{Spend, Tokens, Usd},
+    money::{Spend, Tokens},
     plan::OutcomeKind,
     verdict::{Finding, Outcome},
 };
+use hydra_sim::model::Scenario;
 use serde::Serialize;
+use std::path::Path;
 
 /// What came of it.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The story.
-    pub scenario: String,
-    /// What it shows.
-    pub shows: String,
+    /// What was played.
+    #[serde(flatten)]
+    pub story: Told,
     /// Where the agents ran.
     pub runtime: &'static str,
     /// How it ended: `ready`, `needs-input`, or something else that the labels say.
     pub end: String,
-    /// How the story ends when it goes as it is told; absent with `--script`.
-    pub expected: Option<&'static str>,
     /// Labels of the issue.
     pub labels: Vec<String>,
     /// Why nothing more happens.
@@ -41,6 +40,49 @@ pub struct Report {
     /// Where the stage is served until Ctrl-C, with `--keep`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serving: Option<Serving>,
+}
+
+/// What was played: a story, or a script of the user's own.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    /// The story; absent with `--script`.
+    pub scenario: Option<&'static str>,
+    /// The script's file, as it was named.
+    pub script: Option<String>,
+    /// What it shows.
+    pub shows: &'static str,
+    /// How the story ends when it goes as it is told; absent with `--script`.
+    pub expected: Option<&'static str>,
+}
+
+impl Told {
+    /// The story, unless a script is played in its place.
+    #[must_use]
+    pub fn of(scenario: &Scenario, script: Option<&Path>) -> Self {
+        let Scenario { name, shows, .. } = *scenario;
+        match script {
+            None => Self { scenario: Some(name), script: None, shows, expected: Some(end_of_story(name)) },
+            Some(path) => Self {
+                scenario: None,
+                script: Some(path.display().to_string()),
+                shows: "the model answers as this script says",
+                expected: None,
+            },
+        }
+    }
+    /// Its name for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.scenario.or(self.script.as_deref()).unwrap_or_default()
+    }
+}
+
+/// How each story ends when it goes as it is told.
+fn end_of_story(scenario: &str) -> &'static str {
+    match scenario {
+        "needs-input" | "over-budget" | "void-review" | "conflict" => "needs-input",
+        _ => "ready",
+    }
 }
 
 /// Where a kept stage is served.
@@ -116,9 +158,26 @@ pub struct StageReport {
     pub took: String,
     /// Turns, tokens, cost.
     #[serde(flatten)]
-    pub spend: Spend,
+    pub spend: Spent,
     /// How it went, in a few words.
     pub result: String,
+}
+
+/// What was spent on something.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Spent {
+    /// Millionths of a US dollar.
+    pub usd_micros: u64,
+    /// Tokens by kind.
+    pub tokens: Tokens,
+    /// Model turns.
+    pub turns: u32,
+}
+
+impl From<Spend> for Spent {
+    fn from(spend: Spend) -> Self {
+        Self { usd_micros: spend.cost.0, tokens: spend.tokens, turns: spend.turns }
+    }
 }
 
 /// All of it together.
@@ -128,7 +187,7 @@ pub struct Total {
     pub millis: i64,
     /// As Hydra counted it from the agents' events.
     #[serde(flatten)]
-    pub spend: Spend,
+    pub spend: Spent,
     /// Tokens that the model handed out by its own count.
     pub model_tokens: Tokens,
     /// Answers that the model gave by its own count.
@@ -137,14 +196,7 @@ pub struct Total {
 
 /// Gathers it.
 #[must_use]
-pub fn gather(
-    set: &StageSet,
-    seen: Seen,
-    scenario: &str,
-    shows: &str,
-    runtime: &'static str,
-    expected: Option<&'static str>,
-) -> Report {
+pub fn gather(set: &StageSet, seen: Seen, story: Told, runtime: &'static str) -> Report {
     let usage = set.model.usage();
     let issue = set.github.issue(REPO, set.issue);
     let labels = issue.map(|issue| issue.labels).unwrap_or_default();
@@ -154,16 +206,14 @@ pub fn gather(
     let millis = begin.zip(end).map_or(0, |(from, to)| millis(from, to));
     let reasons = seen.ended.last.reasons.into_values().flatten().collect();
     Report {
-        scenario: scenario.to_owned(),
-        shows: shows.to_owned(),
+        story,
         runtime,
         end: end_of(&labels),
-        expected,
         labels,
         reasons,
         pull: None,
         verdicts: seen.stages.iter().filter_map(verdict).collect(),
-        total: Total { millis, spend: sum, model_tokens: usage.all.tokens, model_answers: usage.all.answers },
+        total: Total { millis, spend: sum.into(), model_tokens: usage.all.tokens, model_answers: usage.all.answers },
         stages: seen.stages.iter().map(stage).collect(),
         serving: None,
     }
@@ -191,7 +241,7 @@ fn stage(played: &Played) -> StageReport {
         who: played.who.clone(),
         millis: millis(played.started_at, played.ended_at),
         took: took(played.started_at, played.ended_at),
-        spend: played.outcome.spend,
+        spend: played.outcome.spend.into(),
         result: word(&played.outcome.kind),
     }
 }
@@ -221,7 +271,7 @@ impl Report {
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        if let Some(expected) = self.expected.filter(|expected| *expected != self.end) {
+        if let Some(expected) = self.story.expected.filter(|expected| *expected != self.end) {
             complaints.push(format!("the story should end with {expected} and ended with {}", self.end));
         }
         if let Some(pull) = &self.pull
@@ -238,10 +288,5 @@ impl Report {
             ));
         }
         complaints
-    }
-    /// What all of it cost.
-    #[must_use]
-    pub fn cost(&self) -> Usd {
-        self.total.spend.cost
     }
 }

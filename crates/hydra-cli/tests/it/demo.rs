@@ -1,6 +1,8 @@
 //! `hydra demo` as a person or a program meets it: every story, on a pipe, in well under fifteen seconds.
 
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, root};
+use hydra_core::Stage;
+use hydra_sim::model::{SCENARIOS, Script};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read},
@@ -14,13 +16,16 @@ fn told(story: &str) -> Value {
     let ran = sandbox.run(&["demo", "--json", "--scenario", story]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.all());
     let document = ran.json();
-    assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"demo".into()));
+    assert_eq!((&document["schema"], &document["kind"]), (&2.into(), &"demo".into()));
     assert_eq!(document["scenario"], story);
     assert_eq!(document["end"], document["expected"]);
     // What Hydra counted from the agents' events is what the model says that it handed out.
     let total = &document["total"];
     assert_eq!(total["tokens"], total["model_tokens"], "{total}");
     assert_eq!(total["turns"], total["model_answers"], "{total}");
+    let stages = document["stages"].as_array().unwrap();
+    let cost = |spent: &Value| spent["usd_micros"].as_u64().unwrap();
+    assert_eq!(stages.iter().map(cost).sum::<u64>(), cost(total), "{total}");
     document
 }
 
@@ -131,6 +136,17 @@ fn another_script_has_another_outcome_and_a_broken_one_says_where() {
     let document = ran.json();
     assert_eq!((&document["end"], &document["expected"]), (&"needs-input".into(), &Value::Null));
     assert!(document["reasons"][0].as_str().unwrap().contains("How long is long?"), "{document}");
+    assert_eq!((&document["scenario"], &document["script"]), (&Value::Null, &"asks.toml".into()));
+    let ran = sandbox.run(&["demo", "--script", "asks.toml"]);
+    let banner = ran.out.lines().next().unwrap_or_default();
+    assert_eq!(banner, "asks.toml: the model answers as this script says");
+    for text in ["", "# nothing\n"] {
+        sandbox.write("empty.toml", text);
+        let ran = sandbox.run(&["demo", "--script", "empty.toml"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.all());
+        assert!(ran.err.contains("empty.toml: there is no [[session]]"), "{}", ran.err);
+        assert!(ran.err.contains("docs/operations/demo.md") && !ran.err.contains("crates/"), "{}", ran.err);
+    }
 
     sandbox.write("broken.toml", "[[session]]\nstage = \"biuld\"\n");
     let ran = sandbox.run(&["demo", "--script", "broken.toml"]);
@@ -139,6 +155,27 @@ fn another_script_has_another_outcome_and_a_broken_one_says_where() {
     let ran = sandbox.run(&["demo", "--script", "absent.toml"]);
     assert_eq!(ran.code, 7, "{}", ran.all());
     assert!(ran.err.contains("absent.toml"), "{}", ran.err);
+}
+
+#[test]
+fn the_manual_s_script_is_one_and_every_fault_and_story_is_in_the_manual() {
+    let manual = std::fs::read_to_string(root().join("docs/operations/demo.md")).unwrap();
+    let (_, rest) = manual.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let script: Script = example.parse().unwrap();
+    assert!(script.sessions.iter().filter(|session| session.stage == Stage::CodeReview).all(|one| one.nth == Some(1)));
+    for name in SCENARIOS {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+    }
+    // The compiler of TOML names every fault that there is.
+    let error = "[[session]]\nstage = \"build\"\n[[session.steps]]\nfault = \"fire\"\n".parse::<Script>().unwrap_err();
+    let error = error.to_string();
+    let (_, known) = error.split_once("expected one of ").unwrap();
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    assert!(known.len() > 5, "{known:?}");
+    for fault in known {
+        assert!(manual.contains(&format!("`{fault}`")), "{fault}");
+    }
 }
 
 #[test]
