@@ -2,6 +2,7 @@
 
 pub mod docker;
 pub mod engine;
+mod read_only;
 
 use crate::{
     accounts::FileAccounts,

@@ -150,7 +150,7 @@ fn ignore(path: &Path) -> Result<bool, Failure> {
 }
 
 /// A seed of 32 random bytes as hexadecimal digits.
-pub(super) fn signing_key() -> Result<String, Failure> {
+pub(crate) fn signing_key() -> Result<String, Failure> {
     let mut seed = [0u8; 32];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut seed))

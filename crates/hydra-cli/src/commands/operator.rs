@@ -2,7 +2,10 @@
 
 use crate::{
     clock::SystemClock,
-    compose::{self, engine::Extras},
+    compose::{
+        self,
+        engine::{Extras, Purpose},
+    },
     config::Settings,
     context::Context,
     failure::Failure,
@@ -31,9 +34,20 @@ pub(super) fn operator(settings: &Settings) -> Result<Operator, Failure> {
     })
 }
 
-/// An engine that will only be asked.
+/// An engine that acts as a cycle would.
 pub(super) async fn engine(context: &Context, settings: &Settings) -> Result<Engine, Failure> {
     compose::engine::engine(context, settings, Extras::default()).await
+}
+
+/// An engine that will only be asked. Says what it cannot know for want of a credential.
+///
+/// # Errors
+/// When the token that reads is missing, or nothing says where to look.
+pub(super) async fn looking(context: &Context, settings: &Settings) -> Result<Engine, Failure> {
+    for blank in settings.check_readable()? {
+        context.screen.warn(&blank);
+    }
+    compose::engine::engine(context, settings, Extras { purpose: Purpose::Look, ..Extras::default() }).await
 }
 
 /// What masks everything that is shown.

@@ -1,7 +1,7 @@
 //! `hydra poll`: looks, does what is due, waits until the pipelines that it holds rest. `--dry-run` prints the plan.
 
 use super::{
-    operator::{clean, engine},
+    operator::{clean, looking},
     signals::{self, LeftRunning},
 };
 use crate::{
@@ -49,7 +49,11 @@ struct IssueReport {
 
 pub(super) fn run(context: &Context, args: &PollArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    settings.check_complete()?;
+    if args.dry_run {
+        settings.check_readable()?;
+    } else {
+        settings.check_complete()?;
+    }
     super::block_on(async {
         look_first(context, &settings).await?;
         if args.dry_run { plan(context, &settings).await } else { cycle(context, &settings).await }
@@ -69,7 +73,7 @@ pub(super) async fn look_first(context: &Context, settings: &Settings) -> Result
 }
 
 async fn plan(context: &Context, settings: &Settings) -> Result<Exit, Failure> {
-    let overview = engine(context, settings).await?.overview().await?;
+    let overview = looking(context, settings).await?.overview().await?;
     let clean = clean(settings);
     if context.screen.json {
         clean.json(&context.screen, "plan", &overview)?;

@@ -1,6 +1,6 @@
 //! `hydra prune`: jobs, their volumes, and leftovers of the state folder that nobody owns. What cannot be seen is kept.
 
-use super::operator::{clean, engine};
+use super::operator::{clean, looking};
 use crate::{
     args::PruneArgs,
     compose,
@@ -26,9 +26,8 @@ struct Report<'a> {
 
 pub(super) fn run(context: &Context, args: &PruneArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    settings.check_complete()?;
     let pruned = super::block_on(async {
-        let mut pruned = engine(context, &settings).await?.prune(args.dry_run).await?;
+        let mut pruned = looking(context, &settings).await?.prune(args.dry_run).await?;
         pruned.files.extend(files(&settings, args.dry_run)?);
         Ok::<_, Failure>(pruned)
     })??;

@@ -1,6 +1,6 @@
 //! `hydra status`: what Hydra works on, what it costs, what waits and why. Where GitHub does not answer, what this machine knows.
 
-use super::operator::{clean, engine, operator};
+use super::operator::{clean, looking, operator};
 use crate::{
     args::StatusArgs,
     compose,
@@ -22,7 +22,6 @@ const REDRAW: Duration = Duration::from_secs(2);
 
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    settings.check_complete()?;
     super::block_on(async {
         if args.watch { watch(context, &settings).await } else { once(context, &settings).await }
     })?
@@ -92,7 +91,7 @@ async fn watch(context: &Context, settings: &Settings) -> Result<Exit, Failure> 
 async fn look(context: &Context, settings: &Settings, asked: &mut Option<Engine>) -> Result<Overview, Failure> {
     let engine = match asked.take() {
         Some(engine) => engine,
-        None => engine(context, settings).await?,
+        None => looking(context, settings).await?,
     };
     Ok(asked.insert(engine).overview().await?)
 }

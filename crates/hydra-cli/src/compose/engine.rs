@@ -1,6 +1,6 @@
 //! The engine, joined: configuration and adapters become one `Engine`.
 
-use super::{accounts, github, plan_policy, redactor, runtime, workspace};
+use super::{accounts, github, plan_policy, read_only::ReadOnly, redactor, runtime, workspace};
 use crate::{
     clock::SystemClock,
     config::{
@@ -17,7 +17,7 @@ use hydra_core::{
     contract_files::FenceMode,
     egress::{HostError, gate::Upstream},
     job::{ImageRef, JobSpec, Network, Service},
-    ports::Forge,
+    ports::{Board, Forge, ForgeWriter, Leases},
     redact::Redactor,
     verdict::envelope::Signer,
 };
@@ -38,6 +38,18 @@ pub struct Extras {
     pub hosts: BTreeMap<String, String>,
     /// Who is told what happens.
     pub observer: Option<Arc<dyn Observer>>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What an engine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To act: it needs every credential, and signs what it publishes.
+    #[default]
+    Act,
+    /// To look: it reads with the orchestrator's token, can write nothing to GitHub, and needs neither key nor images.
+    Look,
 }
 
 /// The engine as configured. Asks GitHub who each token is.
@@ -52,12 +64,17 @@ pub async fn engine(context: &Context, settings: &Settings, extras: Extras) -> R
     let audit = AuditLog::open(&folder.audit(), Scrub::from(Arc::clone(&redactor)))
         .map_err(|error| Failure::new(Exit::Local, error.to_string()))?;
     let board = settings.values.github.project.is_some();
+    let look = Arc::new(ReadOnly(forge.clone()));
+    let (writer, leases, boards): (Arc<dyn ForgeWriter>, Arc<dyn Leases>, Arc<dyn Board>) = match extras.purpose {
+        Purpose::Act => (forge.clone(), forge.clone(), forge.clone()),
+        Purpose::Look => (look.clone(), look.clone(), look),
+    };
     let ports = Ports {
         runtime: runtime(context, settings)?,
         forge: forge.clone(),
-        writer: forge.clone(),
-        leases: forge.clone(),
-        board: board.then(|| forge.clone() as _),
+        writer,
+        leases,
+        board: board.then_some(boards),
         workspace: Arc::new(workspace(settings)?),
         accounts: Arc::new(accounts(settings)),
         audit: Arc::new(audit),
@@ -133,15 +150,15 @@ pub(crate) fn config(
 ) -> Result<EngineConfig, Failure> {
     let values = &settings.values;
     let (runtime, pipeline) = (&values.runtime, &values.pipeline);
-    let key = settings.secrets.signing_key.as_ref().ok_or_else(|| {
-        Failure::new(Exit::Credentials, "HYDRA_SIGNING_KEY is missing: verdicts and records could not be signed")
-            .help("`hydra init` generates one; it belongs into secrets/.env")
-    })?;
-    let signer = Signer::from_seed(&key.value).map_err(|error| Failure::new(Exit::Credentials, error.to_string()))?;
+    let looks = extras.purpose == Purpose::Look;
+    let signer = if looks { throwaway()? } else { signer(settings)? };
     let mut public_keys = settings.public_keys.clone();
-    public_keys.insert(0, signer.public());
+    // A look signs nothing, and nobody takes the word of its key.
+    if !looks {
+        public_keys.insert(0, signer.public());
+    }
     let is_process = runtime.kind == RuntimeKind::Process;
-    let images = if is_process { unpinned() } else { images::pinned(settings)? };
+    let images = if is_process || looks { unpinned() } else { images::pinned(settings)? };
     let pinned = |(name, pin): (&String, &String)| (name.clone(), ImageRef { name: name.clone(), pin: pin.clone() });
     let git_credentials = match values.credentials.git {
         GitCredential::Withheld => GitCredentials::Withheld,
@@ -163,7 +180,7 @@ pub(crate) fn config(
             EgressMode::Isolated => FenceMode::Isolated,
         },
         gate: match values.egress.mode {
-            EgressMode::Isolated if !is_process => Some(images::gate(settings)?),
+            EgressMode::Isolated if !is_process && !looks => Some(images::gate(settings)?),
             EgressMode::Isolated | EgressMode::InContainer => None,
         },
         api: match (values.egress.mode, values.credentials.model) {
@@ -202,6 +219,20 @@ pub(crate) fn config(
         },
         redactor,
     })
+}
+
+fn signer(settings: &Settings) -> Result<Signer, Failure> {
+    let key = settings.secrets.signing_key.as_ref().ok_or_else(|| {
+        Failure::new(Exit::Credentials, "HYDRA_SIGNING_KEY is missing: verdicts and records could not be signed")
+            .help("put 64 random hexadecimal digits there, in secrets/.env (`openssl rand -hex 32` makes them)")
+    })?;
+    Signer::from_seed(&key.value).map_err(|error| Failure::new(Exit::Credentials, error.to_string()))
+}
+
+/// A signer of a key that nobody keeps.
+fn throwaway() -> Result<Signer, Failure> {
+    let seed = SecretString::from(crate::commands::init::signing_key()?);
+    Signer::from_seed(&seed).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
 }
 
 /// A stage's job as it would be specified, with the names of variables in the place of what the work brings.

@@ -12,35 +12,57 @@ impl Settings {
     /// # Errors
     /// All that is missing.
     pub fn check_complete(&self) -> Result<(), Problems> {
-        let mut problems = Vec::new();
-        if self.config_file.is_none() && self.repos.is_empty() && self.values.github.project.is_none() {
-            problems.push(
-                Problem::config("there is no hydra.toml here or in a folder above").help("`hydra init` writes one"),
-            );
-        } else if self.repos.is_empty() && self.values.github.project.is_none() {
-            let mut problem = Problem::config("nothing says where to look for issues")
-                .help("set github.repos, or github.project (HYDRA_PROJECT_NUMBER) and github.org (GITHUB_ORG)");
-            if let Some(path) = &self.config_file {
-                problem = problem.at(Place::file(path));
-            }
-            problems.push(problem);
-        }
-        problems.extend(self.missing_credentials());
+        let problems: Vec<Problem> = self.nowhere().into_iter().chain(self.missing_credentials()).collect();
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+
+    /// What a look needs, which changes nothing at GitHub: where to look, and the token that reads. Returns what it cannot know without the
+    /// others.
+    ///
+    /// # Errors
+    /// When either is missing.
+    pub fn check_readable(&self) -> Result<Vec<String>, Problems> {
+        let reader = TokenRole::Orchestrator;
+        let missing = self.token(reader).is_none().then(|| self.missing_token(reader, ", which reads everything"));
+        let problems: Vec<Problem> = self.nowhere().into_iter().chain(missing).collect();
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        let mut blanks = Vec::new();
+        let unknown = self.missing_roles().into_iter().filter(|role| !self.logins.contains_key(role));
+        let unknown: Vec<&str> = unknown.map(|role| role.as_str()).collect();
+        if !unknown.is_empty() {
+            blanks.push(format!(
+                "neither a token nor [github.logins] says who {} is: what they wrote at GitHub counts as somebody else's here",
+                unknown.join(", ")
+            ));
+        }
+        if self.secrets.signing_key.is_none() {
+            blanks.push(
+                "there is no HYDRA_SIGNING_KEY: what it signed counts here only if its public half stands in [keys]"
+                    .to_owned(),
+            );
+        }
+        Ok(blanks)
+    }
+
+    fn nowhere(&self) -> Option<Problem> {
+        if !self.repos.is_empty() || self.values.github.project.is_some() {
+            return None;
+        }
+        Some(match &self.config_file {
+            None => Problem::config("there is no hydra.toml here or in a folder above").help("`hydra init` writes one"),
+            Some(path) => Problem::config("nothing says where to look for issues")
+                .help("set github.repos, or github.project (HYDRA_PROJECT_NUMBER) and github.org (GITHUB_ORG)")
+                .at(Place::file(path)),
+        })
     }
 
     /// Credentials that are missing, each with what to add.
     #[must_use]
     pub fn missing_credentials(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for role in self.missing_roles() {
-            let (variable, place) = (role.variable(), format!("git_tokens.{role}"));
-            problems.push(self.missing(
-                &format!("there is no GitHub token for the role {role}"),
-                &format!("{variable} to secrets/.env, or {place} to secrets/credentials.json"),
-                &[variable, &place],
-            ));
-        }
+        problems.extend(self.missing_roles().into_iter().map(|role| self.missing_token(role, "")));
         if self.secrets.accounts.is_empty() {
             problems.push(self.missing(
                 "there is no model account",
@@ -67,6 +89,15 @@ impl Settings {
             ));
         }
         problems
+    }
+
+    fn missing_token(&self, role: TokenRole, what_for: &str) -> Problem {
+        let (variable, place) = (role.variable(), format!("git_tokens.{role}"));
+        self.missing(
+            &format!("there is no GitHub token for the role {role}{what_for}"),
+            &format!("{variable} to secrets/.env, or {place} to secrets/credentials.json"),
+            &[variable, &place],
+        )
     }
 
     /// Roles without a token. The applier may use the reviewer's.

@@ -2,7 +2,7 @@
 
 use crate::{
     harness::Sandbox,
-    stage::{REPO, Stage, TRIGGER},
+    stage::{REPO, ROLES, Stage, TRIGGER, login, secret},
 };
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
@@ -511,4 +511,61 @@ fn a_hold_on_nothing_is_refused_and_a_pause_does_not_take_a_cancel_away() {
     assert_eq!(ran.code, 1, "{}", ran.all());
     assert!(ran.err.contains("acme/widgets#1 is cancelled already (dangerous), and stays so"), "{}", ran.all());
     assert_eq!(sandbox.read(".hydra/holds.json"), holds);
+}
+
+/// Every credential is taken out but this one, as after a leak.
+fn only(stage: &Stage, dotenv: &str) {
+    stage.sandbox.secret("secrets/.env", dotenv);
+    std::fs::remove_file(stage.sandbox.work("secrets/credentials.json")).unwrap_or_default();
+}
+
+#[test]
+fn what_only_looks_needs_the_token_that_reads_and_no_other_credential() {
+    let stage = Stage::happy();
+    assert_eq!(stage.sandbox.run(&["poll"]).code, 0);
+    let shown = stage.sandbox.run(&["config", "show", "--json"]).json();
+    let rows = shown["values"].as_array().unwrap();
+    let public = rows.iter().find(|row| row["key"] == "signing_key.public").unwrap()["value"].as_str().unwrap();
+    let reads = format!("HYDRA_ORCHESTRATOR_TOKEN={}\n", secret("orchestrator"));
+    only(&stage, &reads);
+    stage.github.reset_log();
+    let looks = [&["status"][..], &["explain", "1"], &["poll", "--dry-run"], &["prune", "--dry-run"], &["prune"]];
+    // What it cannot know for want of the others is said, and what it can know is shown.
+    for args in looks {
+        let ran = stage.sandbox.run(args);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.all());
+        for words in ["says who builder, reviewer, security, applier is", "there is no HYDRA_SIGNING_KEY"] {
+            assert!(ran.err.lines().any(|line| line.starts_with("warning: ") && line.contains(words)), "{}", ran.all());
+        }
+    }
+    let explained = stage.sandbox.run(&["explain", "1"]);
+    assert!(!explained.out.contains("is ready"), "nobody vouches for the record: {}", explained.all());
+    // With the public half and the names it knows everything.
+    let names: String = ROLES.iter().map(|role| format!("{role} = \"{}\"\n", login(role))).collect();
+    stage.configure(&format!("[keys]\npublic = [{public}]\n[github.logins]\n{names}"));
+    let explained = stage.sandbox.run(&["explain", "1"]);
+    assert!(explained.code == 0 && explained.out.contains("pull request #2 is ready"), "{}", explained.all());
+    assert!(!explained.err.contains("says who"), "{}", explained.all());
+    assert_eq!(stage.writes(), Vec::<String>::new(), "a look writes nothing");
+    // What acts still needs everything.
+    for args in [&["poll"][..], &["supervise"]] {
+        let ran = stage.sandbox.run(args);
+        assert!(ran.code == 4 && ran.err.contains("there is no key to sign verdicts with"), "{}", ran.all());
+    }
+    assert_eq!(stage.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn without_any_token_status_shows_what_this_machine_knows() {
+    let stage = Stage::happy();
+    assert_eq!(stage.sandbox.run(&["pause", "--reason", "a token leaked"]).code, 0);
+    only(&stage, "GITHUB_ORG=acme\n");
+    let ran = stage.sandbox.run(&["status"]);
+    assert!(ran.code == 4 && ran.out.contains("a token leaked"), "{}", ran.all());
+    assert!(ran.err.contains("no GitHub token for the role orchestrator, which reads everything"), "{}", ran.all());
+    assert_eq!(ran.err.matches("error: ").count(), 1, "{}", ran.all());
+    for args in [&["explain", "1"][..], &["prune"], &["poll", "--dry-run"]] {
+        let ran = stage.sandbox.run(args);
+        assert!(ran.code == 4 && ran.err.matches("error: ").count() == 1, "{args:?}: {}", ran.all());
+    }
 }
