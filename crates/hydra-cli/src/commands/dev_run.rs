@@ -38,7 +38,7 @@ use std::{path::Path, sync::Arc};
 pub(super) fn run(context: &Context, args: &DevRunArgs) -> Result<Exit, Failure> {
     let mut settings = context.load()?.settings;
     check_arguments(args, &settings)?;
-    let folder = results::Folder::make(context, &settings, args)?;
+    let folder = results::Folder::choose(context, &settings, args)?;
     // The loop of the pipeline never takes a stage by hand for its own.
     settings.values.instance.push_str(BY_HAND);
     if settings.secrets.signing_key.is_none() {
@@ -92,6 +92,9 @@ async fn work(
     if settings.values.runtime.kind == RuntimeKind::Process {
         screen.warn("runtime.kind is \"process\": agents are processes of this machine, nothing isolates them");
     }
+    if args.stage == Stage::Quality {
+        place.something_to_run().await?;
+    }
     let ask = ask(context, args, &place, &change).await?;
     let live = Arc::new(Live::new(screen.terminal, screen.json));
     let mut engine = engine(context, settings, &place, &change).await?.observed_by(live)?;
@@ -100,8 +103,9 @@ async fn work(
         preflight::check(settings, &compose::github(settings)?).await?;
         engine.may_publish_by_hand(&ask).await?;
     }
+    folder.make()?;
     let (mut engine, result, published) = signals::counted(|heard: Heard| async move {
-        let result = engine.by_hand(&ask, heard.wait(1)).await?;
+        let result = engine.by_hand(&ask, heard.wait(1)).await.inspect_err(|_| folder.unmake())?;
         let published =
             if args.publish && !result.interrupted { Some(engine.publish_by_hand(&ask, &result).await) } else { None };
         Ok::<_, Failure>((engine, result, published))

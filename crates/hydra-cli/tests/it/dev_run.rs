@@ -207,6 +207,37 @@ fn what_cannot_be_run_by_hand_is_said_before_anything_is_spent() {
 }
 
 #[test]
+fn what_is_refused_before_it_begins_leaves_no_folder_of_results() {
+    let (stage, folder) = local("extends = \"happy\"\n");
+    let run =
+        |args: &[&str]| stage.sandbox.run(&[&["dev-run"], args, &["--repo", "words", "--change", CHANGE]].concat());
+    let commit = |what: &str| {
+        git(&folder, &["add", "-A"]);
+        git(&folder, &["-c", "user.name=A", "-c", "user.email=a@b.test", "commit", "-qm", what]);
+    };
+    stage.sandbox.write("words/.hydra.toml", "[commands]\nlnit = \"true\"\n");
+    commit("Misspell");
+    let ran = run(&["quality"]);
+    assert!(ran.code == 1 && ran.err.contains("lnit") && ran.err.contains("docs/repository.md"), "{}", ran.all());
+    for (text, said) in
+        [(Some("scope = [\"src/\"]\n"), ".hydra.toml names no command"), (None, "there is no .hydra.toml")]
+    {
+        match text {
+            Some(text) => stage.sandbox.write("words/.hydra.toml", text),
+            None => std::fs::remove_file(folder.join(".hydra.toml")).unwrap(),
+        }
+        commit("Nothing to run");
+        let ran = run(&["quality"]);
+        assert!(ran.code == 1 && ran.err.contains(said), "{}", ran.all());
+        assert!(ran.err.contains("[commands]") && !ran.err.contains("contract"), "{}", ran.all());
+    }
+    stage.edit("kind = \"process\"", "kind = \"docker\"\nimage_lock = \"lock.json\"");
+    let ran = run(&["build", "--out", "new"]);
+    assert!(ran.code == 7 && ran.err.contains("lock.json"), "{}", ran.all());
+    assert!(!stage.sandbox.work("new").exists() && !stage.sandbox.work("state/dev-run").exists());
+}
+
+#[test]
 fn on_github_nothing_is_written_unless_it_is_to_be_published() {
     let stage = Stage::happy();
     let key = stage.key();

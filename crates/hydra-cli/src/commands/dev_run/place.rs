@@ -7,6 +7,7 @@ use hydra_core::{
     BranchName, ChangeName, CommitSha, IssueKey, RepoName, TokenRole,
     digest::sha256_hex,
     ports::{Forge, ForgeWriter, Leases, PullQuery, Workspace, WorkspaceError},
+    target::{FILE, Target},
     view::{IssueView, PullView, RepoView},
 };
 use hydra_github::GitHub;
@@ -17,6 +18,9 @@ use std::{
     process::Command,
     sync::Arc,
 };
+
+/// How a repository says what is run to check the work.
+const COMMANDS: &str = "commit a .hydra.toml to the base with, say, a section [commands] and in it test = \"make test\"; docs/repository.md says what it may hold";
 
 /// A place.
 pub(super) struct Place {
@@ -135,6 +139,26 @@ impl Place {
         let base = args.base.as_deref().map_or_else(|| self.view.default_branch.to_string(), str::to_owned);
         Err(Failure::new(Exit::Usage, format!("--head {head}: nothing in it differs from the base {base}, there is nothing to judge"))
             .help("give with --head the commit or branch that holds the change, and with --base the commit that it began from"))
+    }
+    /// That the base names commands to check the work with.
+    pub(super) async fn something_to_run(&self) -> Result<(), Failure> {
+        let files = self.workspace.read(&self.view.name, &self.base, FILE).await?;
+        let place = self.folder.as_ref().map_or_else(|| self.view.name.to_string(), |root| root.display().to_string());
+        let at: String = self.base.as_str().chars().take(12).collect();
+        let failed = |why: String| Failure::new(Exit::Failed, format!("{place} at {at}: {why}"));
+        let target = match files.get(FILE) {
+            None => {
+                return Err(failed(format!("there is no {FILE}, so a quality run has nothing to run")).help(COMMANDS));
+            }
+            Some(bytes) => Target::parse(bytes).map_err(|faults| {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                failed(faults.join("; ")).help("docs/repository.md says what the file may hold")
+            })?,
+        };
+        if target.checks_anything() {
+            return Ok(());
+        }
+        Err(failed(format!("{FILE} names no command, so a quality run has nothing to run")).help(COMMANDS))
     }
     /// The issue, as it is now.
     pub(super) async fn issue(&self, key: &IssueKey) -> Result<IssueView, Failure> {

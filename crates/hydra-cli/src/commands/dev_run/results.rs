@@ -24,16 +24,17 @@ use hydra_engine::{
 use serde::Serialize;
 use std::{
     fs,
-    io::Write,
+    io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-/// The folder that results are kept in; made before anything is spent.
+/// The folder that results are kept in.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn make(context: &Context, settings: &Settings, args: &DevRunArgs) -> Result<Self, Failure> {
+    /// Chooses it. Nothing is made yet: what is refused before the stage begins leaves no folder.
+    pub(super) fn choose(context: &Context, settings: &Settings, args: &DevRunArgs) -> Result<Self, Failure> {
         let path = match &args.out {
             Some(out) => context.cwd.join(out),
             None => {
@@ -41,16 +42,28 @@ impl Folder {
                 settings.state_dir.join("dev-run").join(format!("{}-{at}-{}", args.stage, std::process::id()))
             }
         };
-        let failed = |error: std::io::Error| Failure::local(format_args!("{} cannot be made", path.display()), &error);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
-        if fs::read_dir(&path).map_err(failed)?.next().is_some() {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("{} holds something already, and nothing is overwritten", path.display()),
-            )
-            .help("name another folder with --out, or remove what is in it"));
+        match fs::read_dir(&path).map(|mut entries| entries.next().is_some()) {
+            Ok(false) => Ok(Self(path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self(path)),
+            Ok(true) => {
+                let what = format!("{} holds something already, and nothing is overwritten", path.display());
+                Err(Failure::new(Exit::Usage, what).help("name another folder with --out, or remove what is in it"))
+            }
+            Err(error) => Err(Failure::local(format_args!("{} cannot be used", path.display()), &error)),
         }
-        Ok(Self(path))
+    }
+
+    /// Makes it, before anything is spent.
+    pub(super) fn make(&self) -> Result<(), Failure> {
+        let path = &self.0;
+        let failed = |error: std::io::Error| Failure::local(format_args!("{} cannot be made", path.display()), &error);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+    }
+
+    /// Nothing came of the stage: an empty folder would say that something had.
+    pub(super) fn unmake(&self) {
+        // What holds something stays.
+        let _ = fs::remove_dir(&self.0);
     }
 
     /// Writes everything down, texts redacted.
