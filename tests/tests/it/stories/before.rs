@@ -282,7 +282,7 @@ async fn agents_that_built_an_empty_stub_to_satisfy_a_check_by_form() {
     assert_eq!(story.count(Stage::Quality, StageResult::Pass), 1, "by form all is well: {:?}", story.stages());
     assert!(!story.has("done") && story.has("code-review:fail") && story.pull().1.draft, "{:?}", story.labels());
     for text in [story.reasons(&ended), story.headline()] {
-        holds(&text, &["requirement \"Word limit\" is not met", "requirement \"Refused counts\" is not met"]);
+        holds(&text, &["Requirement \"Word limit\" is not met", "Requirement \"Refused counts\" is not met"]);
     }
 }
 

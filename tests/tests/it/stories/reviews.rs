@@ -136,7 +136,7 @@ async fn an_unmet_requirement_blocks_even_if_the_reviewer_lets_it_pass() {
     let [review] = story.reviews_by(TokenRole::Reviewer).try_into().unwrap();
     assert_eq!(envelope(&review).outcome, Outcome::Fail);
     holds(&review.body, &["requirement Refused counts / No number: unmet"]);
-    holds(&story.headline(), &["requirement \"Refused counts\", scenario \"No number\" is not met"]);
+    holds(&story.headline(), &["Requirement \"Refused counts\", scenario \"No number\" is not met"]);
     assert!(story.has("needs-input") && story.pull().1.draft);
 }
 
