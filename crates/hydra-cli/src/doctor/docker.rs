@@ -11,7 +11,7 @@ use hydra_core::{
     ContainerType, Generation, IssueKey, IssueNumber, RepoName, Stage,
     agent_event::{AgentEvent, EventKind},
     contract_files::{PROVE_FENCE, PROVE_ISOLATED, exit},
-    egress::gate::GateConfig,
+    egress::gate::{Confined, GateConfig, GateLine},
     job::{EnvValue, Gated, ImageRef, JobKey, JobSpec, Network, RuntimeStatus, Withheld},
     persona::Limits,
     ports::{Runtime, RuntimeError, RuntimeErrorKind, Selector},
@@ -229,11 +229,11 @@ async fn run(runtime: &DockerRuntime, spec: &JobSpec) -> Result<Result<String, S
         match runtime.list(&Selector::Job(job.clone())).await?.pop().map(|seen| seen.status) {
             Some(RuntimeStatus::Exited { code, .. }) if code == i64::from(exit::DONE) => {
                 let proof = steps.pop().unwrap_or_default();
-                return Ok(if proof.is_empty() {
-                    Err("the wrapper says no word of a proof".to_owned())
-                } else {
-                    Ok(proof)
-                });
+                if proof.is_empty() {
+                    return Ok(Err("the wrapper says no word of a proof".to_owned()));
+                }
+                let confined = runtime.told(&job).await?.iter().find_map(confined);
+                return Ok(Ok([Some(proof), confined].into_iter().flatten().collect::<Vec<_>>().join("; ")));
             }
             Some(RuntimeStatus::Exited { code, .. }) => {
                 let why = told.last().or(steps.last()).cloned().unwrap_or_else(|| "without a word".to_owned());
@@ -244,6 +244,18 @@ async fn run(runtime: &DockerRuntime, spec: &JobSpec) -> Result<Result<String, S
             None => return Ok(Err("its container is gone".to_owned())),
         }
     }
+}
+
+/// What the gate has taken from itself, in words.
+fn confined(line: &GateLine) -> Option<String> {
+    let GateLine::Ready { confined, .. } = line else { return None };
+    Some(match confined {
+        Confined { seccomp: false, .. } => "its gate is of a version that does not confine itself".to_owned(),
+        Confined { landlock: None, .. } => "its gate is confined by seccomp, this kernel has no landlock".to_owned(),
+        Confined { landlock: Some(version), .. } => {
+            format!("its gate is confined by seccomp and by landlock {version}")
+        }
+    })
 }
 
 /// Containers of this installation that have ended, and those of others.

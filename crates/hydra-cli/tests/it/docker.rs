@@ -94,6 +94,9 @@ fn doctor_proves_the_fence_on_this_engine_and_leaves_nothing() {
         let check = checks.iter().find(|check| check["name"] == name && check["state"] == "ok");
         assert!(check.is_some(), "{name}: {}", ran.all());
     }
+    let fence = checks.iter().find(|check| check["name"] == "egress isolated").unwrap();
+    let detail = fence["detail"].as_str().unwrap();
+    assert!(detail.contains("; its gate is confined by seccomp"), "{detail}");
     assert_eq!(left("test"), "");
 }
 
