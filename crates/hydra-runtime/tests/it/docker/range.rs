@@ -12,12 +12,13 @@ use hydra_core::{
 };
 use std::{io::Write as _, process::Command, process::Stdio};
 
-/// What neighbours say to find each other is no packet of anybody's.
+/// The kernels of a bridge and of its members announce themselves, some seconds after they came up: that is nobody's packet.
 const COUNTER: &str = "table inet sink {
   counter came {}
   chain arrivals {
     type filter hook prerouting priority -300; policy accept;
     icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report } accept
+    ip protocol igmp accept
     iif != lo counter name came
   }
 }
@@ -37,6 +38,19 @@ pub(super) struct Range {
     pub(super) sink: String,
     name: String,
     pid: String,
+    instance: String,
+}
+
+/// What a test that failed has left.
+impl Drop for Range {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let clear = r#"docker ps -aq --filter "label=hydra.instance=$1" | xargs docker rm -f "$2"
+                docker volume ls -q --filter "label=hydra.instance=$1" | xargs -r docker volume rm; docker network rm "$3""#;
+            // The panic is what is told.
+            _ = Command::new("sh").args(["-c", clear, "sh", &self.instance, &self.name, &self.network]).output();
+        }
+    }
 }
 
 impl Range {
@@ -54,7 +68,7 @@ impl Range {
         let mut nft = nft.args(["--target", &pid, "--net", "nft", "-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
         nft.stdin.take().unwrap().write_all(COUNTER.as_bytes()).unwrap();
         assert!(nft.wait().unwrap().success());
-        Self { network, sink: address, name, pid }
+        Self { network, sink: address, name, pid, instance: yard.instance.clone() }
     }
     /// Packets that have come so far.
     pub(super) fn packets(&self) -> u64 {
