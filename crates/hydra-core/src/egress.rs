@@ -11,7 +11,7 @@ mod shared;
 mod told;
 
 pub use address::is_public;
-pub use decide::{Decision, DenyReason, PolicyLine, decide};
+pub use decide::{Decision, DenyReason, PolicyLine, decide, opening};
 pub use host::{Endpoint, HostError, HostName, HostPattern};
 pub use index::AllowedNames;
 pub use inspect::{HttpMethod, InspectError, InspectRule, PathPrefix};

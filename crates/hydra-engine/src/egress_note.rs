@@ -226,7 +226,7 @@ mod tests {
             uid: None,
             count,
             bytes: 0,
-            hint: format!("egress.extra.builder += {host:?}"),
+            hint: format!("add {host:?} to `builder` in [egress.extra] of hydra.toml"),
         }
     }
 

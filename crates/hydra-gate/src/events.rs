@@ -6,6 +6,7 @@ use hydra_core::{
     egress::{
         DenyReason, HostName,
         gate::{Confined, Denial, GateConfig, GateLine, Reached, SCHEMA},
+        opening,
     },
 };
 use std::{
@@ -180,7 +181,7 @@ impl Events {
             _ => None,
         };
         match name.and_then(|name| name.parse::<HostName>().ok()) {
-            Some(name) => format!("egress.extra.{} += \"{name}\"", self.config.container_type),
+            Some(name) => opening(self.config.container_type, &name),
             None => String::new(),
         }
     }

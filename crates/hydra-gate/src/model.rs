@@ -3,6 +3,7 @@
 mod accounts;
 mod asked;
 mod budget;
+mod counted;
 #[cfg(test)]
 mod fuzz;
 mod place;
@@ -47,7 +48,8 @@ pub(crate) fn api(folder: Option<&Path>, config: &GateConfig) -> Result<Option<M
     let kept = folder.join(KEPT);
     std::fs::create_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
     let budget = Budget::new(route.allowance, Some(kept.join(USED)))?;
-    Ok(Some(Model::new(route, accounts, budget, connector)))
+    let quiet = Duration::from_millis(config.limits.quiet_millis.into());
+    Ok(Some(Model::new(route, accounts, budget, connector, quiet)))
 }
 
 /// One connection.

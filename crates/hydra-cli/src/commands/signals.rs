@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, counted: the first lets the work end in good order, a second stops the jobs.
+//! SIGTERM, SIGINT and the SIGHUP of a terminal that goes away, counted: the first lets the work end in good order, a second stops the jobs.
 
 use crate::failure::Failure;
 use hydra_engine::Engine;
@@ -32,12 +32,15 @@ pub(super) async fn counted<T, W: Future<Output = T>>(work: impl FnOnce(Heard) -
     let failed = |error: io::Error| Failure::local("signals cannot be waited for", &error);
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup =
+        if goes_on_without_a_terminal() { None } else { Some(signal(SignalKind::hangup()).map_err(failed)?) };
     let (told, heard) = watch::channel(0u32);
     let listen = async {
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = async { match &mut hangup { Some(hangup) => hangup.recv().await, None => std::future::pending().await } } => {}
             }
             told.send_modify(|count| *count += 1);
         }
@@ -46,6 +49,14 @@ pub(super) async fn counted<T, W: Future<Output = T>>(work: impl FnOnce(Heard) -
         done = work(Heard(heard)) => Ok(done),
         never = listen => never,
     }
+}
+
+/// Whoever started this process (`nohup`) wants it to outlive the terminal: SIGHUP is ignored, and stays so.
+fn goes_on_without_a_terminal() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Where the kernel does not say, the signal keeps what it would do anyway.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
 }
 
 /// What became of jobs that ran when the work was told to end.

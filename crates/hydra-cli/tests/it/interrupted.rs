@@ -1,4 +1,4 @@
-//! A demo that is told to end in the middle: SIGINT and SIGTERM, as processes and in containers. Nothing of it stays.
+//! A demo that is told to end in the middle: SIGINT, SIGTERM and SIGHUP, as processes and in containers. Nothing of it stays.
 
 use crate::{
     docker::{docker, images_that_are_here, one_demo_at_a_time},
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const SIGNALS: [Signal; 2] = [Signal::SIGINT, Signal::SIGTERM];
+const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// Much longer than it takes, much shorter than a demo waits for anything.
 const SOON: Duration = Duration::from_secs(40);
 
@@ -28,6 +28,13 @@ impl Drop for Demo {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Where every signal does what it does by itself, whatever the tests were started under.
+fn hearing() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.under(&["env", "--default-signal=HUP,INT,TERM"]);
+    sandbox
 }
 
 /// A demo whose temporary folder is the sandbox's own.
@@ -107,8 +114,8 @@ fn processes_in(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_demo_that_is_told_to_end_stops_its_jobs_and_leaves_no_folder_and_no_process() {
-    for (signal, story) in [(SIGNALS[0], "conflict"), (SIGNALS[1], "happy")] {
-        let sandbox = Sandbox::new();
+    for (signal, story) in [(SIGNALS[0], "conflict"), (SIGNALS[1], "happy"), (SIGNALS[2], "happy")] {
+        let sandbox = hearing();
         let mut child = demo(&sandbox, &["--scenario", story]);
         let tmp = sandbox.path("tmp");
         until("a job", &mut child, || {
@@ -123,9 +130,23 @@ fn a_demo_that_is_told_to_end_stops_its_jobs_and_leaves_no_folder_and_no_process
 }
 
 #[test]
+fn a_demo_that_is_to_outlive_its_terminal_does() {
+    let mut sandbox = Sandbox::new();
+    sandbox.under(&["env", "--ignore-signal=HUP"]);
+    let mut child = demo(&sandbox, &["--scenario", "happy"]);
+    let mut told = child.0.stdout.take().unwrap();
+    let tmp = sandbox.path("tmp");
+    until("a folder", &mut child, || folder(&tmp).is_some());
+    tell(&child, Signal::SIGHUP);
+    let mut whole = String::new();
+    told.read_to_string(&mut whole).unwrap();
+    assert_eq!((ended(child).0, whole.is_empty()), (Some(0), false));
+}
+
+#[test]
 fn a_kept_demo_takes_its_folder_away_whichever_signal_ends_it() {
     for signal in SIGNALS {
-        let sandbox = Sandbox::new();
+        let sandbox = hearing();
         let mut child = demo(&sandbox, &["--keep", "--scenario", "needs-input"]);
         let mut out = BufReader::new(child.0.stdout.take().unwrap()).lines();
         assert!(out.any(|line| line.unwrap() == "}"), "it ended early");
@@ -142,7 +163,7 @@ fn a_kept_demo_takes_its_folder_away_whichever_signal_ends_it() {
 fn a_demo_in_containers_that_is_told_to_end_leaves_no_container_volume_or_folder() {
     let _alone = one_demo_at_a_time();
     for signal in SIGNALS {
-        let sandbox = Sandbox::new();
+        let sandbox = hearing();
         images_that_are_here(&sandbox);
         let mut child = demo(&sandbox, &["--runtime", "docker", "--scenario", "happy"]);
         let tmp = sandbox.path("tmp");

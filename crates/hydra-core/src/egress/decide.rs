@@ -83,10 +83,14 @@ pub fn decide(policy: &EgressPolicy, kind: ContainerType, host: &HostName) -> De
             let list = if own { kind.as_str() } else { "base" }.to_owned();
             Decision::Allowed(PolicyLine { list, pattern: pattern.clone() })
         }
-        None => {
-            Decision::Denied { reason: DenyReason::DnsNotAllowed, hint: format!("egress.extra.{kind} += \"{host}\"") }
-        }
+        None => Decision::Denied { reason: DenyReason::DnsNotAllowed, hint: opening(kind, host) },
     }
+}
+
+/// What to write where, for a container of this type to reach this host.
+#[must_use]
+pub fn opening(kind: ContainerType, host: &HostName) -> String {
+    format!("add \"{host}\" to `{kind}` in [egress.extra] of hydra.toml")
 }
 
 #[cfg(test)]
@@ -108,7 +112,7 @@ mod tests {
             (ContainerType::Builder, "api.anthropic.com.evil.test"),
         ] {
             let denied = judge(kind, host);
-            let hint = format!("egress.extra.{kind} += \"{host}\"");
+            let hint = format!("add \"{host}\" to `{kind}` in [egress.extra] of hydra.toml");
             assert_eq!(denied, Decision::Denied { reason: DenyReason::DnsNotAllowed, hint });
         }
     }

@@ -154,6 +154,8 @@ pub struct GateLimits {
     pub hello_millis: u32,
     /// Time to resolve a name and to connect, each, in milliseconds.
     pub connect_millis: u32,
+    /// Time in which nothing of a model's answer comes, at most, in milliseconds: it may think for long, and it may not hold a job for ever.
+    pub quiet_millis: u32,
 }
 
 impl Default for GateLimits {
@@ -164,6 +166,7 @@ impl Default for GateLimits {
             hello_bytes: 64 * 1024,
             hello_millis: 10_000,
             connect_millis: 10_000,
+            quiet_millis: 600_000,
         }
     }
 }
@@ -361,7 +364,7 @@ mod tests {
             uid: None,
             count: 1,
             bytes: 0,
-            hint: "egress.extra.builder += \"paste.example.org\"".into(),
+            hint: "add \"paste.example.org\" to `builder` in [egress.extra] of hydra.toml".into(),
         });
         let text = serde_json::to_string(&line).unwrap();
         assert!(text.contains(r#""kind":"denied""#) && text.contains(r#""reason":"dns.not_allowed""#), "{text}");

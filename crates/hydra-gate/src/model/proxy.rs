@@ -5,9 +5,9 @@ use super::{
     accounts::{Accounts, Says, says},
     asked::{Asked, asked},
     budget::{Budget, Standing, UnderWay, warned},
+    counted::Counted,
     route::{Shape, forwarded, plain_query, returned, route},
     upstream::{Connector, Pooled, no_answer, pooled},
-    usage::UsageReader,
 };
 use crate::events::{Events, Refused, Usage};
 use bytes::Bytes;
@@ -17,17 +17,12 @@ use hydra_core::{
     Timestamp,
     egress::{DenyReason, gate::ModelRoute},
 };
-use hyper::{
-    body::{Body, Frame, Incoming, SizeHint},
-    service::service_fn,
-};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     io,
-    pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
@@ -50,11 +45,19 @@ pub(crate) struct Model {
     pub(crate) budget: Arc<Budget>,
     room: Semaphore,
     client: Pooled<Full<Bytes>>,
+    /// Nothing comes for so long, at most.
+    quiet: Duration,
 }
 
 impl Model {
-    pub(crate) fn new(route: ModelRoute, accounts: Accounts, budget: Budget, connector: Connector) -> Self {
-        Self { route, accounts, budget: Arc::new(budget), room: Semaphore::new(ROOM), client: pooled(connector) }
+    pub(crate) fn new(
+        route: ModelRoute,
+        accounts: Accounts,
+        budget: Budget,
+        connector: Connector,
+        quiet: Duration,
+    ) -> Self {
+        Self { route, accounts, budget: Arc::new(budget), room: Semaphore::new(ROOM), client: pooled(connector), quiet }
     }
 
     /// One connection of the agent's.
@@ -176,9 +179,14 @@ impl Model {
                 Ok(uri) => *request.uri_mut() = uri,
                 Err(_) => return error(StatusCode::BAD_REQUEST, "invalid_request_error", "no such place"),
             }
-            let answer = match self.client.request(request).await {
-                Ok(answer) => answer,
-                Err(why) => {
+            let answer = match timeout(self.quiet, self.client.request(request)).await {
+                Ok(Ok(answer)) => answer,
+                Err(_) => {
+                    let seconds = self.quiet.as_secs();
+                    let what = format!("the model API has not answered within {seconds} s");
+                    return error(StatusCode::GATEWAY_TIMEOUT, "timeout_error", &what);
+                }
+                Ok(Err(why)) => {
                     return error(StatusCode::BAD_GATEWAY, "api_error", &format!("the model API {}", no_answer(&why)));
                 }
             };
@@ -196,12 +204,7 @@ impl Model {
             let (head, body) = answer.into_parts();
             let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             let events_come = kind.starts_with("text/event-stream");
-            let counted = Counted {
-                body,
-                reader: Some(if events_come { UsageReader::default() } else { UsageReader::document() }),
-                under_way: Some(under_way),
-                usage: Arc::clone(usage),
-            };
+            let counted = Counted::new(body, events_come, under_way, Arc::clone(usage), self.quiet);
             let mut given = Response::new(Either::Right(counted));
             *given.status_mut() = head.status;
             *given.headers_mut() = returned(&head.headers);
@@ -228,57 +231,4 @@ fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
     // Asking again would say the same.
     answer.headers_mut().insert("x-should-retry", http::HeaderValue::from_static("false"));
     answer
-}
-
-/// An answer that is counted as it passes.
-pub(crate) struct Counted {
-    body: Incoming,
-    reader: Option<UsageReader>,
-    under_way: Option<UnderWay>,
-    usage: Arc<Usage>,
-}
-
-impl Body for Counted {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            self.usage.down.fetch_add(data.len() as u64, Ordering::Relaxed);
-            if let Some(reader) = &mut self.reader {
-                reader.feed(data);
-            }
-        }
-        if !matches!(frame, Some(Ok(_))) {
-            self.settle();
-        }
-        Poll::Ready(frame)
-    }
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Counted {
-    fn settle(&mut self) {
-        if let (Some(reader), Some(under_way)) = (self.reader.take(), self.under_way.take()) {
-            under_way.count(reader.finish());
-        }
-    }
-}
-
-/// An agent that goes away in mid-answer has used what it got.
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.settle();
-    }
 }

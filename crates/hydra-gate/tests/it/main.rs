@@ -10,6 +10,7 @@ mod internet;
 mod life;
 mod names;
 mod packets;
+mod quiet;
 mod resolvers;
 mod rows_agent;
 mod rows_neighbours;

@@ -43,7 +43,7 @@ fn row_15_look_alikes_do_not_exist() {
         assert_eq!(world.ask(name, RecordType::A), (ResponseCode::NXDomain, None), "{name}");
         let denial = world.one_refusal();
         assert_eq!((denial.reason, denial.host.as_deref()), (DenyReason::DnsNotAllowed, Some(name)));
-        assert_eq!(denial.hint, format!("egress.extra.builder += \"{name}\""));
+        assert_eq!(denial.hint, format!("add \"{name}\" to `builder` in [egress.extra] of hydra.toml"));
         world.internet.saw_nothing();
     }
 }

@@ -19,7 +19,7 @@ const HOST: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 70);
 const NAME: &str = "host.files.example.org";
 
 /// What a host does with a connection.
-type Does = fn(TcpStream) -> io::Result<()>;
+pub(crate) type Does = fn(TcpStream) -> io::Result<()>;
 
 /// The most memory that the gate ever had, in KiB.
 fn peak(world: &World) -> u64 {
@@ -53,7 +53,7 @@ fn reset(stream: &TcpStream) {
     rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
 }
 
-fn takes_a_little(stream: &mut TcpStream) -> io::Result<()> {
+pub(crate) fn takes_a_little(stream: &mut TcpStream) -> io::Result<()> {
     stream.read(&mut [0; 4096]).map(drop)
 }
 
@@ -170,7 +170,7 @@ fn api_hello() -> Vec<u8> {
 }
 
 /// What an agent gets for one request to its model: everything, until `most` bytes or the end; an error when it broke off.
-fn ask(world: &World, most: usize) -> (String, io::Result<usize>) {
+pub(crate) fn ask(world: &World, most: usize) -> (String, io::Result<usize>) {
     world.agent(move || {
         let mut stream = dial(([127, 0, 0, 1], PORT)).unwrap();
         let length = BODY.len();
@@ -198,14 +198,14 @@ fn ask(world: &World, most: usize) -> (String, io::Result<usize>) {
 }
 
 /// A model API that does this with each request.
-fn model(does: Does) -> World {
+pub(crate) fn model(does: Does) -> World {
     let world = api::world(|_| {});
     host(&world, (API, UPSTREAM), does);
     world
 }
 
-const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
-const STARTED: &str = "data: {\"message\":{\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\n";
+pub(crate) const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
+pub(crate) const STARTED: &str = "data: {\"message\":{\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\n";
 
 #[test]
 #[ignore = "needs namespaces"]

@@ -131,7 +131,8 @@ impl World {
         let holder =
             Process::start(Command::new("unshare").args(["--net", PROGRAM, "--dir"]).arg(dir.path()).arg("hold"));
         until("the holder", || dir.path().join("holder.sock").exists());
-        let mut limits = GateLimits { hello_millis: 1_500, connect_millis: 3_000, ..GateLimits::default() };
+        let mut limits =
+            GateLimits { hello_millis: 1_500, connect_millis: 3_000, quiet_millis: 3_000, ..GateLimits::default() };
         change(&mut limits);
         let config = GateConfig {
             schema: SCHEMA,

@@ -1,0 +1,91 @@
+//! An answer of the model API on its way to the agent: counted as it passes, and ended when nothing more comes.
+
+use super::{budget::UnderWay, usage::UsageReader};
+use crate::events::Usage;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::{
+    error::Error,
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// An answer that is counted as it passes.
+pub(crate) struct Counted {
+    body: Incoming,
+    reader: Option<UsageReader>,
+    under_way: Option<UnderWay>,
+    usage: Arc<Usage>,
+    quiet: Duration,
+    /// When it has been silent for too long.
+    patience: Pin<Box<Sleep>>,
+}
+
+impl Counted {
+    /// `events_come`: it is a stream of events, not a document. `quiet`: nothing comes for so long, at most.
+    pub(super) fn new(
+        body: Incoming,
+        events_come: bool,
+        under_way: UnderWay,
+        usage: Arc<Usage>,
+        quiet: Duration,
+    ) -> Self {
+        let reader = if events_come { UsageReader::default() } else { UsageReader::document() };
+        let patience = Box::pin(sleep(quiet));
+        Self { body, reader: Some(reader), under_way: Some(under_way), usage, quiet, patience }
+    }
+    fn settle(&mut self) {
+        if let (Some(reader), Some(under_way)) = (self.reader.take(), self.under_way.take()) {
+            under_way.count(reader.finish());
+        }
+    }
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            if self.patience.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.settle();
+            return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
+        };
+        let silent_at = Instant::now() + self.quiet;
+        self.patience.as_mut().reset(silent_at);
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.usage.down.fetch_add(data.len() as u64, Ordering::Relaxed);
+            if let Some(reader) = &mut self.reader {
+                reader.feed(data);
+            }
+        }
+        if !matches!(frame, Some(Ok(_))) {
+            self.settle();
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An agent that goes away in mid-answer has used what it got.
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
