@@ -58,7 +58,7 @@ impl Refused {
 fn plain(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
-        if c.is_ascii_graphic() {
+        if c.is_ascii_graphic() || c == ' ' {
             shown.push(c);
         } else {
             shown.extend(c.escape_unicode());

@@ -1,6 +1,6 @@
 //! Everything that the gates of one job have told, added up: exact where a report closes it, at least so much while it runs.
 
-use super::gate::{Denial, GateLine, Proof, Reached};
+use super::gate::{Denial, GateLine, Layer, Proof, Reached};
 
 /// What was reached and what was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,10 +92,13 @@ impl Told {
 }
 
 impl Denial {
-    /// What it was about, for people: the name, or else the address with its port.
+    /// What it was about, for people: the request, or else the name, or else the address with its port.
     #[must_use]
     pub fn about(&self) -> String {
-        let named = self.sni.as_ref().or(self.host.as_ref());
+        let named = match self.layer {
+            Layer::Inspect => self.host.as_ref().or(self.sni.as_ref()),
+            _ => self.sni.as_ref().or(self.host.as_ref()),
+        };
         match (named, self.dst, self.dport) {
             (Some(name), _, _) => name.clone(),
             (None, Some(dst), Some(port)) => format!("{dst} port {port}"),

@@ -61,7 +61,9 @@ impl Passage {
             };
             return refusal(status, reason, &what);
         }
-        if self.usage.up.load(Ordering::Relaxed) >= self.gate.limits.bytes_up {
+        // A name and its value carry as well as a body does.
+        let carried = weight(&head);
+        if self.usage.up.fetch_add(carried, Ordering::Relaxed).saturating_add(carried) > self.gate.limits.bytes_up {
             self.refuse(DenyReason::LimitBytes, self.host.name.as_str());
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, DenyReason::LimitBytes, self.host.name.as_str());
         }
@@ -132,11 +134,15 @@ fn denied(error: &(dyn Error + 'static)) -> Option<DenyReason> {
     None
 }
 
+/// Bytes of a request's head: what it is asked for and with.
+fn weight(head: &http::request::Parts) -> u64 {
+    let path = head.uri.path_and_query().map_or(1, |path| path.as_str().len());
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    (head.method.as_str().len() + path + fields.sum::<usize>()) as u64
+}
+
 fn refusal(status: StatusCode, reason: DenyReason, what: &str) -> Answer {
-    let message = "the egress fence of this job refused it; `hydra egress denials` says what would open it";
-    let body =
-        serde_json::json!({ "error": { "type": "egress_denied", "reason": reason, "host": what, "message": message } });
-    told(status, &body)
+    told(status, &crate::connect::said(reason, what))
 }
 
 fn failure(message: &str) -> Answer {

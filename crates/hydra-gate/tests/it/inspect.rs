@@ -273,6 +273,18 @@ fn an_upload_to_an_inspected_host_ends_at_its_bound() {
 
 #[test]
 #[ignore = "needs namespaces"]
+fn what_is_carried_in_paths_and_fields_ends_at_the_same_bound() {
+    let mut scene = scene(|limits| limits.bytes_up = 20_000, |_| {});
+    let long = |n: usize| format!("/{n}/{}", "x".repeat(6_000));
+    let mut given = (0..4).map(|n| scene.get(&long(n), HOST).starts_with("HTTP/1.1 200")).collect::<Vec<_>>();
+    given.dedup();
+    assert_eq!((given, scene.heads().len()), (vec![true, false], 3));
+    let GateLine::Report { reached, .. } = scene.world.report() else { unreachable!() };
+    assert!(reached[0].up >= 18_000, "{reached:?}");
+}
+
+#[test]
+#[ignore = "needs namespaces"]
 fn one_request_is_never_two() {
     // The second one may not be asked for: whoever sees it was told of it in a way that the gate did not read.
     let change = |rule: &mut InspectRule| {

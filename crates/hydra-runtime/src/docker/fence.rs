@@ -124,7 +124,11 @@ impl Engine {
             body(&image, labels, &fence.volume, &Part { role, command, network, net_admin, memory_mib })
         };
         let of = |name: &str| format!("container:{name}");
-        let holder = part("holder", words(&["hold"]), "none".to_owned(), false, 32);
+        let mut holder = part("holder", words(&["hold"]), "none".to_owned(), false, 32);
+        if let Some(host) = &mut holder.host_config {
+            // The agent's own name: programs look it up, and it is nothing that was refused.
+            host.extra_hosts = Some(vec!["holder:127.0.0.1".to_owned()]);
+        }
         let gate = part("gate", words(&["serve"]), of(&fence.way), false, 512);
         let mut way = part("way", words(&["stand"]), gated.network.clone(), false, 32);
         if let Some(host) = way.host_config.as_mut().filter(|_| !gated.hosts.is_empty()) {

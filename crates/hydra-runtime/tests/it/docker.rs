@@ -11,6 +11,7 @@ mod rows_gate;
 mod rows_near;
 mod services;
 mod starts;
+mod tools;
 
 use crate::jobs::{key, scripted};
 use futures_util::StreamExt;
