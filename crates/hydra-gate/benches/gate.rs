@@ -27,15 +27,27 @@ mod server;
 #[path = "gate/stage.rs"]
 mod stage;
 
+type Measure = fn(&stage::Stage);
+
+/// What is measured of the gate and its peers in turns.
+const COMPARED: [(&str, Measure); 3] =
+    [("bulk", bulk::measure), ("round_trip", round_trip::measure), ("first_byte", first_byte::measure)];
+
 fn main() {
     if !place::may_be_made() {
         return hydra_figures::left_out("the gate", "the right to make network namespaces");
     }
-    memory::measure();
-    let stage = stage::Stage::new();
-    bulk::measure(&stage);
-    round_trip::measure(&stage);
-    first_byte::measure(&stage);
-    drop(stage);
-    model::measure();
+    let word = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let wanted = |name: &str| word.as_ref().is_none_or(|word| name.contains(word.as_str()));
+    if wanted("memory") {
+        memory::measure();
+    }
+    let compared: Vec<_> = COMPARED.into_iter().filter(|(name, _)| wanted(name)).collect();
+    if !compared.is_empty() {
+        let stage = stage::Stage::new();
+        compared.into_iter().for_each(|(_, measure)| measure(&stage));
+    }
+    if wanted("model") {
+        model::measure();
+    }
 }

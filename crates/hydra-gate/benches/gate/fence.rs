@@ -54,6 +54,7 @@ impl Fence {
         let mut hold = Command::new("unshare");
         let holder = Process::start(hold.args(["--net", PROGRAM, "--dir", &folder, "hold"]));
         until("the holder", || file("holder.sock").exists());
+        Place::of(&holder).unpaced();
         let lines = File::create(file("lines.jsonl")).unwrap();
         let gate = Process::start(place.command(PROGRAM).args(["--dir", &folder, "serve"]).stdout(lines));
         let mut fence = Place::of(&holder).command(PROGRAM);

@@ -4,10 +4,10 @@ use crate::stage::{Stage, quantile, us};
 use hydra_figures::{Aim, Figure};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 15;
 /// Connections of a turn, one after the other, after some that warm up.
-const EACH: usize = 100;
-const WARM_UP: usize = 10;
+const EACH: usize = 40;
+const WARM_UP: usize = 5;
 
 pub(crate) fn measure(stage: &Stage) {
     let all = stage.all();

@@ -53,7 +53,13 @@ impl Place {
         let place = Self::of(&made);
         let own = fs::read_link("/proc/self/ns/net").unwrap();
         until("a namespace", || fs::read_link(place.path()).is_ok_and(|its| its != own));
+        place.unpaced();
         (place, made)
+    }
+    /// TCP as it is without a machine's own taste: some pace what they send, and then it is their clocks that are measured.
+    pub(crate) fn unpaced(&self) {
+        let line = "echo reno > /proc/sys/net/ipv4/tcp_congestion_control";
+        assert!(self.command("sh").args(["-c", line]).status().unwrap().success());
     }
     pub(crate) fn of(process: &Process) -> Self {
         Self(process.id())
