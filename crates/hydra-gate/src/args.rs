@@ -140,7 +140,8 @@ fn serve(folder: &Path, config: &Path) -> Result<(), String> {
     let gate = Arc::new(Gate::new(config, Some(folder), Box::new(std::io::stdout()))?);
     // Everything is read, and no thread runs yet.
     let confined = confine::confine(&needs)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread: what a second one could carry more it takes away again by waking up for every small piece.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let stop = async move { _ = end.recv().await };
