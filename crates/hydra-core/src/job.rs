@@ -6,7 +6,7 @@ use crate::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 /// What makes a job the job it is. The same key is always the same container name, so a job cannot be started twice.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -100,6 +100,10 @@ pub struct Gated {
     pub network: String,
     /// Host names that the gate resolves without asking, `name -> address`.
     pub hosts: BTreeMap<String, String>,
+    /// Name servers that it asks, at port 53. Absent: those of the machine that the runtime is on. Empty: none, so that the names of the
+    /// runtime's own networks are all that there are.
+    #[serde(default)]
+    pub name_servers: Option<Vec<IpAddr>>,
     /// What it may let through.
     pub config: GateConfig,
     /// Containers beside the job that it alone can reach.

@@ -13,7 +13,7 @@ use hydra_core::{
     verdict::envelope::{PublicKey, Signer},
 };
 use secrecy::SecretString;
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// The world, as the engine reaches it.
 #[derive(Clone)]
@@ -71,6 +71,8 @@ pub struct EngineConfig {
     pub model_base_url: Option<String>,
     /// Extra host names to resolve inside, `name -> address`.
     pub hosts: BTreeMap<String, String>,
+    /// Name servers that gates ask. Absent: those of the machine.
+    pub name_servers: Option<Vec<IpAddr>>,
     /// Git credentials of containers.
     pub git_credentials: GitCredentials,
     /// The egress policy.

@@ -95,6 +95,7 @@ fn network(config: &EngineConfig, key: &JobKey, egress: &EgressPolicy, services:
                 image: image.clone(),
                 network: network.clone(),
                 hosts,
+                name_servers: config.name_servers.clone(),
                 config: gate,
                 services,
                 withheld: Withheld::default(),

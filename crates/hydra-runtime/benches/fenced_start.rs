@@ -73,6 +73,7 @@ async fn compare(runtime: &DockerRuntime, instance: &str, images: &Images, netwo
             image: images.gate.clone(),
             network: network.to_owned(),
             hosts: BTreeMap::new(),
+            name_servers: Some(Vec::new()),
             config,
             services: Vec::new(),
             withheld: Withheld::default(),

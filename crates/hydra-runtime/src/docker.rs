@@ -18,6 +18,7 @@ mod follow;
 mod gate_files;
 mod image;
 mod look;
+mod name_servers;
 mod network;
 mod remains;
 mod services;

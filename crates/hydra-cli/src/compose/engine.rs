@@ -190,6 +190,7 @@ pub(crate) fn config(
         registries: settings.secrets.registries.iter().map(|(name, one)| (name.clone(), one.authorization())).collect(),
         model_base_url: values.models.base_url.clone(),
         hosts: extras.hosts.clone(),
+        name_servers: values.egress.name_servers.clone(),
         git_credentials,
         egress: settings.egress.clone(),
         extra_env: extras.env.clone(),

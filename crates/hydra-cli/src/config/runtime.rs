@@ -4,7 +4,10 @@ use super::duration::Duration;
 use hydra_core::egress::{EgressPolicy, HostPattern, InspectRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Where jobs run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +92,8 @@ pub struct Egress {
     pub floor: Vec<String>,
     /// A self-hosted model endpoint, `HOST:PORT`.
     pub model_endpoint: Option<String>,
+    /// Name servers that gates ask for the hosts above, by IP address, at port 53; absent: those of this machine (`/etc/resolv.conf`); empty: none, so that names of the engine's own networks are all that there are. Agents never ask one.
+    pub name_servers: Option<Vec<IpAddr>>,
     /// Hosts whose requests the gate looks into, by exact name. The lists above must allow each; mode `isolated` alone can do it.
     pub inspect: BTreeMap<String, Inspect>,
 }
@@ -188,6 +193,7 @@ impl Default for Egress {
             extra: policy.extra.iter().map(|(kind, hosts)| (kind.to_string(), texts(hosts))).collect(),
             floor: texts(&policy.floor),
             model_endpoint: None,
+            name_servers: None,
             inspect: BTreeMap::new(),
         }
     }

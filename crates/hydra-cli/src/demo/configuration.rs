@@ -64,6 +64,7 @@ image_lock = {lock}
 # The scripted model is all that an agent of the demo reaches.
 [egress]
 base = []
+name_servers = []
 model_endpoint = "{endpoint}"
 
 [egress.extra]

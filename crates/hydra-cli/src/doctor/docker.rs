@@ -187,6 +187,7 @@ fn probe(settings: &Settings, image: ImageRef) -> Result<JobSpec, String> {
                 image,
                 network: on,
                 hosts: BTreeMap::new(),
+                name_servers: settings.values.egress.name_servers.clone(),
                 config,
                 services: Vec::new(),
                 withheld: Withheld::default(),

@@ -246,6 +246,7 @@ impl World {
             api: None,
             model_base_url: None,
             hosts: BTreeMap::new(),
+            name_servers: None,
             git_credentials: GitCredentials::Withheld,
             egress: EgressPolicy::default(),
             extra_env: BTreeMap::new(),

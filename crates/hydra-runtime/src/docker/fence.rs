@@ -5,6 +5,7 @@ use super::{
     convert::{LABEL_JOB, LOG_OPTIONS},
     engine::Engine,
     gate_files::{self, NOBODY},
+    name_servers,
     trouble::explain,
 };
 use crate::{
@@ -32,6 +33,7 @@ use hydra_core::{
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -46,6 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const RESTARTS: i64 = 20;
 /// Where the engine resolves names on a network of its own.
 const RESOLVER: &str = "127.0.0.11:53";
+const DNS: u16 = 53;
 /// Bytes of a gate's output that are read.
 const MOST: usize = 64 * 1024 * 1024;
 
@@ -131,13 +134,22 @@ impl Engine {
         }
         let gate = part("gate", words(&["serve"]), of(&fence.way), false, 512);
         let mut way = part("way", words(&["stand"]), gated.network.clone(), false, 32);
-        if let Some(host) = way.host_config.as_mut().filter(|_| !gated.hosts.is_empty()) {
+        let servers = match &gated.name_servers {
+            Some(servers) => servers.clone(),
+            None => name_servers::of_this_machine().await,
+        };
+        if let Some(host) = &mut way.host_config {
             host.extra_hosts = Some(gated.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect());
+            // The engine's resolver asks from inside this namespace: whom it asks must be known, so that it can be let through.
+            host.dns = Some(servers.iter().map(ToString::to_string).collect());
         }
         both(self.made(&fence.holder, holder), self.made(&fence.way, way)).await?;
         both(self.made(&fence.gate, gate), self.configured(&fence.holder, gated)).await?;
         both(self.started(&fence.holder), self.started(&fence.way)).await?;
         let mut shut = words(&["close", "--resolver", RESOLVER]);
+        for server in &servers {
+            shut.extend(["--resolver".to_owned(), SocketAddr::new(*server, DNS).to_string()]);
+        }
         let mut init = words(&["net-init"]);
         if let Some(name) = gated.config.allow.iter().find_map(exact) {
             init.extend(["--allowed".to_owned(), name]);

@@ -354,6 +354,7 @@ impl Story {
             api: None,
             model_base_url: Some(self.model.url()),
             hosts: BTreeMap::new(),
+            name_servers: None,
             git_credentials: GitCredentials::Withheld,
             egress: EgressPolicy::default(),
             extra_env: BTreeMap::from([("HYDRA_DEMO_AGENT".to_owned(), agent)]),

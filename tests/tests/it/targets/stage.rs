@@ -130,6 +130,7 @@ image_lock = {lock:?}
 # The scripted model is all that an agent reaches.
 [egress]
 base = []
+name_servers = []
 model_endpoint = "{endpoint}"
 
 [egress.extra]

@@ -53,6 +53,7 @@ pub(super) fn gated(yard: &Yard, spec: &mut JobSpec) -> String {
         image: gate_image(),
         network: network.clone(),
         hosts: BTreeMap::new(),
+        name_servers: Some(Vec::new()),
         config,
         services: Vec::new(),
         withheld: Withheld::default(),

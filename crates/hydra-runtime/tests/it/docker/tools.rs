@@ -10,6 +10,7 @@ mod node;
 mod npm;
 mod pip;
 mod python;
+mod resolver;
 
 use super::{Yard, exit, gated::gated, output};
 use hydra_core::{

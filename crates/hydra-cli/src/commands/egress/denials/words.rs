@@ -46,7 +46,9 @@ pub(super) const fn instead(reason: DenyReason) -> Option<&'static str> {
         DenyReason::ResolvePrivate => {
             Some("only a self-hosted model API may have such an address: egress.model_endpoint")
         }
-        DenyReason::ResolveFailed => Some("see to the name's own DNS, or to the resolver of this machine"),
+        DenyReason::ResolveFailed => {
+            Some("see to the name's own DNS, or name a server that answers: egress.name_servers")
+        }
         DenyReason::PacketTcp => Some("only HTTPS by name leaves, on port 443"),
         DenyReason::PacketUdp => Some("only HTTPS over TCP leaves; names are answered by the gate on port 53"),
         DenyReason::PacketOther => Some("only HTTPS over TCP leaves; ping proves nothing here"),
