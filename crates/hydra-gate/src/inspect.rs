@@ -32,7 +32,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// The certificate of all inspected hosts with its key, in the folder that no agent sees.
@@ -43,8 +43,12 @@ const REGISTRIES: &str = "registries.json";
 const HEAD: Duration = Duration::from_secs(15);
 /// Bytes of a request's head, at most.
 const MOST_HEAD: u32 = 64 * 1024;
+/// The same over HTTP/2, where many come at a time.
+const MOST_FIELDS: u32 = 16 * 1024;
 /// Requests of one HTTP/2 connection at a time.
-const STREAMS: u32 = 64;
+const STREAMS: u32 = 16;
+/// Requests to one host at a time, all connections together.
+const AT_ONCE: usize = 64;
 
 /// What is looked into.
 pub(crate) struct Inspector {
@@ -58,6 +62,8 @@ pub(crate) struct Host {
     pub(crate) rule: InspectRule,
     /// Sent as `Authorization` in the place of what the agent sends.
     pub(crate) credential: Option<HeaderValue>,
+    /// For requests that are under way.
+    pub(crate) places: Arc<Semaphore>,
     pub(crate) client: Pooled<Sent>,
 }
 
@@ -105,7 +111,8 @@ impl Host {
         let patience = Duration::from_millis(config.limits.connect_millis.into());
         let connector = Connector::new(&upstream, Dialer::new(config)?, patience)?;
         let client = pooled(connector);
-        Ok(Self { name: name.clone(), rule: rule.clone(), credential: credential.transpose()?, client })
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Ok(Self { name: name.clone(), rule: rule.clone(), credential: credential.transpose()?, places, client })
     }
 }
 
@@ -148,7 +155,7 @@ pub(crate) async fn serve(
         hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(MOST_HEAD)
+            .max_header_list_size(MOST_FIELDS)
             .serve_connection(stream, service)
             .await
     } else {

@@ -12,6 +12,7 @@ use std::{
     },
     task::{Context, Poll, ready},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 /// What an agent sends.
 pub(crate) struct Sent {
@@ -55,6 +56,8 @@ impl Body for Sent {
 pub(crate) struct Given {
     pub(super) body: Incoming,
     pub(super) usage: Arc<Usage>,
+    /// Free again when it has come to its end, or nobody wants it any more.
+    pub(super) _place: OwnedSemaphorePermit,
 }
 
 impl Body for Given {

@@ -1,7 +1,7 @@
 //! One request: whether it is for the host of the handshake, and what of its head goes on.
 
 use super::Host;
-use http::{HeaderMap, HeaderName, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Uri, header, request::Parts};
 use hydra_core::egress::{DenyReason, HostName};
 
 /// Why a request goes nowhere: the reason, and what it was about.
@@ -15,10 +15,26 @@ pub(crate) fn judge(host: &Host, head: &Parts) -> Result<(), No> {
         return Err((DenyReason::InspectHostMismatch, other));
     }
     let path = head.uri.path();
+    let asked = || format!("{} {}{path}", head.method, host.name);
     if !host.rule.allows(head.method.as_str(), path) {
-        return Err((DenyReason::InspectMethod, format!("{} {}{path}", head.method, host.name)));
+        return Err((DenyReason::InspectMethod, asked()));
+    }
+    if let Some(other) = head.headers.keys().find(|name| asks_for_another(name)) {
+        return Err((DenyReason::InspectMethod, format!("{} with {other}", asked())));
     }
     Ok(())
+}
+
+/// Headers by which some servers take another method, path or host than the request's own. None is needed by who asks for what it may have.
+fn asks_for_another(name: &HeaderName) -> bool {
+    const NAMES: [&str; 4] = ["forwarded", "x-method-override", "x-host", "x-rewrite-url"];
+    const BEGIN: [&str; 3] = ["x-http-method", "x-original-", "x-forwarded-"];
+    NAMES.contains(&name.as_str()) || BEGIN.iter().any(|begin| name.as_str().starts_with(begin))
+}
+
+/// Methods whose request has a body. With any other a server may take the body for a request of its own, which nobody has judged.
+pub(crate) fn may_have_a_body(head: &Parts) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(&head.method)
 }
 
 /// Every host that a request names: `:authority` or an absolute address, and each `Host`. They all count, for servers differ in which they

@@ -3,7 +3,7 @@
 use super::{
     Host,
     body::{Given, Sent},
-    judge::{judge, passed},
+    judge::{judge, may_have_a_body, passed},
 };
 use crate::{
     events::{Refused, Usage},
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{Either, Full};
 use hydra_core::egress::DenyReason;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use std::{
     error::Error,
     io,
@@ -22,7 +22,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+use tokio::time::timeout;
 
 type Answer = Response<Either<Full<Bytes>, Given>>;
 
@@ -61,6 +63,11 @@ impl Passage {
             };
             return refusal(status, reason, &what);
         }
+        if !body.is_end_stream() && !may_have_a_body(&head) {
+            let what = format!("{} {}{} with a body", head.method, self.host.name, head.uri.path());
+            self.refuse(DenyReason::InspectMethod, &what);
+            return refusal(StatusCode::BAD_REQUEST, DenyReason::InspectMethod, &what);
+        }
         // A name and its value carry as well as a body does.
         let carried = weight(&head);
         if self.usage.up.fetch_add(carried, Ordering::Relaxed).saturating_add(carried) > self.gate.limits.bytes_up {
@@ -86,10 +93,19 @@ impl Passage {
             most: self.gate.limits.bytes_up,
             over: Arc::clone(&self.over),
         };
-        match self.host.client.request(Request::from_parts(head, sent)).await {
+        // So many at a time have a connection to the host; the others wait.
+        let Ok(place) = Arc::clone(&self.host.places).acquire_owned().await else {
+            return failure("the gate ends");
+        };
+        let quiet = Duration::from_millis(self.gate.limits.quiet_millis.into());
+        let Ok(answer) = timeout(quiet, self.host.client.request(Request::from_parts(head, sent))).await else {
+            return failure(&format!("the host has not answered within {} s", quiet.as_secs()));
+        };
+        match answer {
             Ok(answer) if answer.status() != StatusCode::SWITCHING_PROTOCOLS => {
                 let (head, body) = answer.into_parts();
-                let mut given = Response::new(Either::Right(Given { body, usage: Arc::clone(&self.usage) }));
+                let mut given =
+                    Response::new(Either::Right(Given { body, usage: Arc::clone(&self.usage), _place: place }));
                 *given.status_mut() = head.status;
                 *given.headers_mut() = passed(&head.headers);
                 given

@@ -12,6 +12,13 @@ use tokio::sync::Notify;
 /// The part of the budget at which the agent is warned, in hundredths.
 const WARN: u64 = 80;
 
+/// Requests under way at a time, where there is a budget: so many at most can pass it together, whatever their answers are.
+const AT_ONCE: u64 = 16;
+/// What an answer is taken to be as long as none has been counted, in tokens: a long one.
+const UNSEEN: u64 = 32_000;
+/// Bytes of a request that are about a token of its prompt.
+const BYTES_OF_A_TOKEN: usize = 4;
+
 /// How far the budget is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -29,8 +36,9 @@ struct State {
     warned: bool,
     /// The most that one response used so far, by each kind of token.
     most: Tokens,
-    /// Requests that are not counted yet.
+    /// Requests that are not counted yet, and what is held back for them.
     under_way: u64,
+    held: Tokens,
 }
 
 /// The budget of one job: what was left of the when it began.
@@ -42,22 +50,47 @@ pub(crate) struct Budget {
     counted: Notify,
 }
 
-/// A request that is not counted yet. What it may use is held back from others until it is.
-pub(crate) struct UnderWay(Arc<Budget>);
+/// A request that is not counted yet. What it may use is held back from others until it is. One that is given up when the provider has it is
+/// charged for its prompt: nobody will say what it used, and it was used.
+pub(crate) struct UnderWay {
+    budget: Arc<Budget>,
+    held: Tokens,
+    prompt: Tokens,
+    sent: bool,
+}
 
 impl UnderWay {
+    /// Whether the provider has it from here on, and has not said that it takes nothing for it.
+    pub(crate) fn sent(&mut self, sent: bool) {
+        self.sent = sent;
+    }
+    /// Adds its prompt and so much of an answer, where the provider takes something for it and has not said what.
+    pub(crate) fn count_unsaid(mut self, output: u64) {
+        // What is dropped adds it.
+        self.prompt.output = output;
+    }
     /// Adds what it used.
-    pub(crate) fn count(self, used: Tokens) {
-        self.0.add(used);
+    pub(crate) fn count(mut self, used: Tokens) {
+        self.sent = false;
+        self.budget.add(used);
     }
 }
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.sent {
+            self.budget.add(self.prompt);
+        }
+        let mut state = self.budget.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.under_way = state.under_way.saturating_sub(1);
+        state.held = both(state.held, self.held, u64::saturating_sub);
         drop(state);
-        self.0.counted.notify_waiters();
+        self.budget.counted.notify_waiters();
     }
+}
+
+/// What a request is about to ask for, in tokens: its body's length tells.
+pub(crate) fn prompt(body: usize) -> Tokens {
+    Tokens { input: (body / BYTES_OF_A_TOKEN) as u64, ..Tokens::default() }
 }
 
 impl Budget {
@@ -87,9 +120,9 @@ impl Budget {
     pub(crate) fn used(&self) -> Tokens {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).tokens
     }
-    /// Lets one request begin. It waits while those under way could use up what is left, each as much as any response has used so far:
-    /// requests at the same time pass the budget by one response at most, not by all of theirs.
-    pub(crate) async fn begin(self: &Arc<Self>) -> Result<(Standing, UnderWay), Standing> {
+    /// Lets one request with this prompt begin. It waits while it and those under way could use up what is left, each its own prompt and as
+    /// much as any response has used so far: requests at the same time pass the budget by one response at most, not by all of theirs.
+    pub(crate) async fn begin(self: &Arc<Self>, prompt: Tokens) -> Result<(Standing, UnderWay), Standing> {
         loop {
             let mut counted = pin!(self.counted.notified());
             counted.as_mut().enable();
@@ -99,10 +132,15 @@ impl Budget {
                 if standing == Standing::Spent {
                     return Err(standing);
                 }
-                let held = both(state.most, state.most, |most, _| most.saturating_mul(state.under_way));
-                if state.under_way == 0 || self.far(both(state.tokens, held, u64::saturating_add)) < 100 {
+                let unseen = Tokens { output: UNSEEN, ..Tokens::default() };
+                let most = if state.most == Tokens::default() { unseen } else { state.most };
+                let mine = Tokens { input: prompt.input.max(most.input), ..most };
+                let held = both(state.held, mine, u64::saturating_add);
+                let room = self.allowance.is_none() || state.under_way < AT_ONCE;
+                if state.under_way == 0 || room && self.far(both(state.tokens, held, u64::saturating_add)) <= 100 {
                     state.under_way += 1;
-                    return Ok((standing, UnderWay(Arc::clone(self))));
+                    state.held = held;
+                    return Ok((standing, UnderWay { budget: Arc::clone(self), held: mine, prompt, sent: false }));
                 }
                 // It is said when it goes on.
                 state.warned &= standing != Standing::Warn;
@@ -184,7 +222,7 @@ mod tests {
     }
     /// What is said to a request that nothing runs beside.
     async fn standing(budget: &Arc<Budget>) -> Standing {
-        budget.begin().await.map_or_else(|spent| spent, |(standing, _)| standing)
+        budget.begin(prompt(0)).await.map_or_else(|spent| spent, |(standing, _)| standing)
     }
 
     #[tokio::test]
@@ -215,7 +253,7 @@ mod tests {
         let budget = budget(1_000);
         budget.add(used(100));
         let ask = |budget: Arc<Budget>| async move {
-            let Ok((_, under_way)) = budget.begin().await else { return };
+            let Ok((_, under_way)) = budget.begin(prompt(0)).await else { return };
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             under_way.count(used(100));
         };
@@ -229,14 +267,63 @@ mod tests {
     async fn a_request_that_breaks_off_lets_the_next_one_go_on() {
         let budget = budget(1_000);
         budget.add(used(600));
-        let (_, first) = budget.begin().await.unwrap();
+        let (_, first) = budget.begin(prompt(0)).await.unwrap();
         let second = std::time::Duration::from_secs(1);
-        assert!(tokio::time::timeout(second, budget.begin()).await.is_err(), "it waits");
-        let (next, ()) = tokio::join!(budget.begin(), async {
+        assert!(tokio::time::timeout(second, budget.begin(prompt(0))).await.is_err(), "it waits");
+        let (next, ()) = tokio::join!(budget.begin(prompt(0)), async {
             tokio::time::sleep(second).await;
             drop(first);
         });
         assert!(next.is_ok());
+    }
+
+    /// Nothing was counted yet, and the answers turn out to be much larger than any before: they are as few as may be under way together.
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_nobody_could_foresee_are_few() {
+        let budget = budget(10_000_000);
+        budget.add(used(1));
+        let ask = |budget: Arc<Budget>| async move {
+            let Ok((_, under_way)) = budget.begin(prompt(0)).await else { return };
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            under_way.count(used(10_000_000));
+        };
+        let all: JoinSet<()> = (0..500).map(|_| ask(Arc::clone(&budget))).collect();
+        all.join_all().await;
+        assert_eq!(budget.used().output, 1 + 10_000_000 * AT_ONCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn before_anything_was_counted_answers_are_taken_to_be_long_and_prompts_are_known() {
+        let second = std::time::Duration::from_secs(1);
+        for (allowance, body, begun) in [(UNSEEN * 3, 0, 3), (UNSEEN * 3, 200_000, 1), (1_000, 0, 1)] {
+            let budget = budget(allowance);
+            let mut all = Vec::new();
+            while let Ok(Ok((_, one))) = tokio::time::timeout(second, budget.begin(prompt(body))).await {
+                all.push(one);
+            }
+            assert_eq!(all.len(), begun, "{allowance} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_when_the_provider_has_it_is_charged_for_its_prompt() {
+        let budget = budget(1_000_000);
+        let begin = async || budget.begin(prompt(40_000)).await.unwrap().1;
+        drop(begin().await);
+        assert_eq!(budget.used(), Tokens::default(), "it was not sent");
+        let mut refused = begin().await;
+        refused.sent(true);
+        refused.sent(false);
+        drop(refused);
+        assert_eq!(budget.used(), Tokens::default(), "it was refused");
+        let mut gone = begin().await;
+        gone.sent(true);
+        drop(gone);
+        assert_eq!(budget.used().input, 10_000);
+        let mut said = begin().await;
+        said.sent(true);
+        said.count(used(5));
+        assert_eq!((budget.used().input, budget.used().output), (10_000, 5));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{budget::UnderWay, usage::UsageReader};
 use crate::events::Usage;
 use bytes::Bytes;
+use hydra_core::Tokens;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
     error::Error,
@@ -40,7 +41,12 @@ impl Counted {
     }
     fn settle(&mut self) {
         if let (Some(reader), Some(under_way)) = (self.reader.take(), self.under_way.take()) {
-            under_way.count(reader.finish());
+            let passed = reader.passed();
+            match reader.finish() {
+                // It has not said what it used: left before its first word, or it says nothing of it.
+                said if said == Tokens::default() => under_way.count_unsaid(passed),
+                said => under_way.count(said),
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     accounts::{Accounts, Says, says},
     asked::{Asked, asked},
-    budget::{Budget, Standing, UnderWay, warned},
+    budget::{Budget, Standing, UnderWay, prompt, warned},
     counted::Counted,
     route::{Shape, forwarded, plain_query, returned, route},
     upstream::{Connector, Pooled, no_answer, pooled},
@@ -118,7 +118,7 @@ impl Model {
             refused(DenyReason::InspectMethod, &what);
             return error(StatusCode::FORBIDDEN, "permission_error", &format!("this job may not ask for {what}"));
         }
-        let (body, under_way) = match self.budget.begin().await {
+        let (body, under_way) = match self.budget.begin(prompt(if shape.is_charged() { body.len() } else { 0 })).await {
             Ok((Standing::Warn, under_way)) => (warned(&body).map_or(body, Bytes::from), under_way),
             Ok((_, under_way)) => (body, under_way),
             Err(_) => {
@@ -156,7 +156,7 @@ impl Model {
     }
 
     /// Asks with one account after the other, as long as none has answered.
-    async fn ask(&self, going: &Going<'_>, events: &Events, usage: &Arc<Usage>, under_way: UnderWay) -> Answer {
+    async fn ask(&self, going: &Going<'_>, events: &Events, usage: &Arc<Usage>, mut under_way: UnderWay) -> Answer {
         let Going { shape, head, target, body } = *going;
         loop {
             let Some(account) = self.accounts.pick(Timestamp::now()) else {
@@ -179,6 +179,7 @@ impl Model {
                 Ok(uri) => *request.uri_mut() = uri,
                 Err(_) => return error(StatusCode::BAD_REQUEST, "invalid_request_error", "no such place"),
             }
+            under_way.sent(shape.is_charged());
             let answer = match timeout(self.quiet, self.client.request(request)).await {
                 Ok(Ok(answer)) => answer,
                 Err(_) => {
@@ -187,6 +188,7 @@ impl Model {
                     return error(StatusCode::GATEWAY_TIMEOUT, "timeout_error", &what);
                 }
                 Ok(Err(why)) => {
+                    under_way.sent(shape.is_charged() && !why.is_connect());
                     return error(StatusCode::BAD_GATEWAY, "api_error", &format!("the model API {}", no_answer(&why)));
                 }
             };
@@ -195,6 +197,7 @@ impl Model {
             if let Says::Aside(until, why) = says(answer.status(), answer.headers(), Timestamp::now())
                 && judged
             {
+                under_way.sent(false);
                 self.accounts.set_aside(&account.name, until);
                 events.aside(&account.name, until, why);
                 if self.accounts.pick(Timestamp::now()).is_some() {
@@ -204,6 +207,7 @@ impl Model {
             let (head, body) = answer.into_parts();
             let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             let events_come = kind.starts_with("text/event-stream");
+            under_way.sent(shape.is_charged() && head.status.is_success());
             let counted = Counted::new(body, events_come, under_way, Arc::clone(usage), self.quiet);
             let mut given = Response::new(Either::Right(counted));
             *given.status_mut() = head.status;

@@ -13,6 +13,10 @@ impl Shape {
             Self::Gemini => ModelApi::Gemini,
         }
     }
+    /// Whether the provider takes anything for it.
+    pub(crate) const fn is_charged(self) -> bool {
+        !matches!(self, Self::CountTokens | Self::Models)
+    }
 }
 
 /// What is asked for.
@@ -37,6 +41,8 @@ pub(crate) fn route(method: &Method, path: &str) -> Option<Shape> {
     let plain = |part: &str| {
         !part.is_empty()
             && part.len() <= 100
+            // A server may take these for a step in the path: `/v1/models/..` is `/v1/` to it.
+            && !matches!(part, "." | "..")
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
     };
     match (method, path) {
@@ -109,6 +115,8 @@ mod tests {
             (Method::POST, "/v1beta/models/a%2fb:generateContent"),
             (Method::POST, "/v1beta/models/x:batchGenerateContent"),
             (Method::GET, "/v1/models/a/b"),
+            (Method::GET, "/v1/models/."),
+            (Method::GET, "/v1/models/.."),
         ] {
             assert_eq!(route(&method, path), None, "{method} {path}");
         }

@@ -43,6 +43,10 @@ impl UsageReader {
         }
         self.append(bytes);
     }
+    /// What the bytes of an answer are, in tokens, where nobody says it.
+    pub(crate) const fn passed(&self) -> u64 {
+        self.passed / BYTES_OF_A_TOKEN
+    }
     /// What was used: as it was said, or, where an answer was left before it was said, by what had come.
     pub(crate) fn finish(mut self) -> Tokens {
         self.end_of_line();

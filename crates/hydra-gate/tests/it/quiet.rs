@@ -1,5 +1,6 @@
 //! A model API that falls silent: the agent is told, what it got is counted, and its place is free for the next.
 
+use crate::api::BODY;
 use crate::upstreams::{Does, FINE, STARTED, ask, model, takes_a_little};
 use hydra_core::egress::gate::GateLine;
 use std::{
@@ -25,7 +26,8 @@ fn a_model_api_that_never_answers_is_an_error_and_one_that_falls_silent_ends_the
             },
             "the model API has not answered within 3 s",
             true,
-            0,
+            // It has the prompt, and may charge for it.
+            (BODY.len() / 4) as u64,
         ),
         (
             |mut stream| {

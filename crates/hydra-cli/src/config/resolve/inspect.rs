@@ -67,6 +67,16 @@ fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<
         let help = "leave `methods` out for GET and HEAD, or leave the host out of the lists".to_owned();
         pass.report(&format!("{key}.methods"), "without a method nothing can be asked", Some(help));
     }
+    if entry.credential.is_some() && entry.paths.is_empty() {
+        let help =
+            "name what jobs need of it, such as `paths = [\"/@example/\"]`, and nothing by which it tells of accounts"
+                .to_owned();
+        pass.report(
+            &format!("{key}.credential"),
+            "every request to the host would be signed, whatever it asks for",
+            Some(help),
+        );
+    }
     let authority = match &entry.authority_file {
         None => None,
         Some(file) => match authority(&root.join(file)) {

@@ -41,6 +41,8 @@ error: [work]/hydra.toml:7: `egress.inspect."127.0.0.1"`: "127.0.0.1" is not a h
   help: name one host; `*` cannot be looked into
 error: [work]/hydra.toml:8: `egress.inspect."npm.example.com"`: no list lets anything reach this host, so there is nothing to look into
   help: add "npm.example.com" to egress.base, egress.extra or egress.floor, or leave it out
+error: [work]/hydra.toml:9: `egress.inspect."npm.example.com".credential`: every request to the host would be signed, whatever it asks for
+  help: name what jobs need of it, such as `paths = ["/@example/"]`, and nothing by which it tells of accounts
 error: [work]/hydra.toml:5: `egress.inspect."pypi.org".methods`: "get" is not a method of HTTP: methods are capital letters, 20 at most
 error: [work]/hydra.toml:5: `egress.inspect."pypi.org".methods`: "CONNECT" is not a method of HTTP: it is never let through
 error: [work]/hydra.toml:3: `egress.inspect."registry.npmjs.org".paths`: "b" is not the beginning of a path: it begins with a slash
