@@ -1,9 +1,12 @@
 //! Model accounts in priority order, and which of them are set aside.
 
-use crate::{AccountName, Timestamp};
+use crate::{AccountName, SignedDuration, Timestamp};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+/// How long an account rests whose credential the provider refuses: until somebody may have mended it.
+pub const AUTH_REST: SignedDuration = SignedDuration::from_hours(24);
 
 /// The kind of a model credential: it decides which header carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,12 +6,11 @@ use hydra_core::{
     agent_event::{AgentEnd, EventKind, Trouble},
     contract_files::exit,
     plan::{OutcomeKind, StopReason},
+    ports::AUTH_REST,
 };
 
 /// How long an account rests when the provider names no time for its limit.
 const LIMIT_REST: SignedDuration = SignedDuration::from_secs(3600);
-/// How long an account rests whose credential was refused: until it is rotated, in fact, which starts it clean.
-const AUTH_REST: SignedDuration = SignedDuration::from_secs(24 * 3600);
 
 /// The outcome of an exit code other than "done".
 pub(super) fn of(left: &Left<'_>, code: i64) -> OutcomeKind {

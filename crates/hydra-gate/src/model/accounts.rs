@@ -1,13 +1,17 @@
 //! The model accounts of one job, in their order: which one is used now, and what an answer says of it.
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hydra_core::{AccountName, SignedDuration, Timestamp, ports::AccountKind};
+use hydra_core::{
+    AccountName, SignedDuration, Timestamp,
+    ports::{AUTH_REST, AccountKind},
+};
 use std::sync::{Mutex, PoisonError};
 
-/// A limit that passes by itself so soon is the agent's own to wait for.
+/// A limit that passes by itself so soon, or does not say when, is told to nobody: another account is asked meanwhile, and where there is none
+/// the agent waits for it.
 const SOON: SignedDuration = SignedDuration::from_secs(60);
-/// An account that is refused is tried again after this time: somebody may have mended it.
-const REFUSED: SignedDuration = SignedDuration::from_hours(1);
+/// `overloaded_error`, which has no name among the standard ones.
+const OVERLOADED: u16 = 529;
 /// The entry that an OAuth token needs among the betas.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
@@ -24,8 +28,12 @@ pub(crate) struct Account {
 pub(crate) enum Says {
     /// Nothing: it goes to the agent, whatever it is.
     Nothing,
-    /// It is set aside until then.
+    /// It is set aside until then, for every job.
     Aside(Timestamp, &'static str),
+    /// Others are asked until then, where there are others.
+    Briefly(Timestamp),
+    /// This request did not get through, and the account is not to blame: another one may have a way.
+    NotItsFault,
 }
 
 /// The accounts.
@@ -39,11 +47,12 @@ impl Accounts {
         let aside = Mutex::new(vec![None; all.len()]);
         Self { all, aside }
     }
-    /// The first that is not set aside.
-    pub(crate) fn pick(&self, now: Timestamp) -> Option<&Account> {
+    /// The first that is not set aside, and that this request has not been tried with.
+    pub(crate) fn pick(&self, now: Timestamp, tried: &[AccountName]) -> Option<&Account> {
         let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = self.all.iter().zip(aside.iter()).find(|(_, until)| until.is_none_or(|until| until <= now));
-        free.map(|(account, _)| account)
+        let free = |until: &Option<Timestamp>| until.is_none_or(|until| until <= now);
+        let mut all = self.all.iter().zip(aside.iter());
+        all.find(|(account, until)| free(until) && !tried.contains(&account.name)).map(|(account, _)| account)
     }
     pub(crate) fn set_aside(&self, name: &AccountName, until: Timestamp) {
         let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,15 +96,19 @@ impl Account {
     }
 }
 
-/// Reads an answer's head.
+/// Reads an answer's head, by the rules that the engine has for the end of a run: a limit and a refused credential are the account's own, and
+/// an overload is not.
 pub(crate) fn says(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Says {
     let later = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
     match status {
-        StatusCode::UNAUTHORIZED => Says::Aside(later(REFUSED), "auth"),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Says::Aside(later(AUTH_REST), "auth"),
         StatusCode::TOO_MANY_REQUESTS => match reset(headers, now) {
             Some(until) if until > later(SOON) => Says::Aside(until, "limit"),
-            Some(_) | None => Says::Nothing,
+            Some(until) => Says::Briefly(until),
+            None => Says::Briefly(later(SOON)),
         },
+        StatusCode::SERVICE_UNAVAILABLE => Says::NotItsFault,
+        other if other.as_u16() == OVERLOADED => Says::NotItsFault,
         _ => Says::Nothing,
     }
 }
@@ -130,12 +143,12 @@ mod tests {
         let of = |pairs: &[(&'static str, &str)]| says(limit, &headers(pairs), now);
         assert_eq!(of(&[("anthropic-ratelimit-unified-reset", "1003600")]), Says::Aside(at(3600), "limit"));
         assert_eq!(of(&[("retry-after", "3600")]), Says::Aside(at(3600), "limit"));
-        assert_eq!(of(&[("retry-after", "20")]), Says::Nothing);
-        assert_eq!(of(&[]), Says::Nothing);
-        assert!(matches!(says(StatusCode::UNAUTHORIZED, &HeaderMap::new(), now), Says::Aside(_, "auth")));
-        for status in [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE] {
-            assert_eq!(says(status, &HeaderMap::new(), now), Says::Nothing);
-        }
+        assert_eq!(of(&[("retry-after", "20")]), Says::Briefly(at(20)));
+        assert_eq!(of(&[]), Says::Briefly(at(60)));
+        let plain = |status: u16| says(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
+        assert_eq!([plain(401), plain(403)], [Says::Aside(at(86_400), "auth"), Says::Aside(at(86_400), "auth")]);
+        assert_eq!([plain(503), plain(529)], [Says::NotItsFault, Says::NotItsFault]);
+        assert_eq!([plain(200), plain(400), plain(500)], [Says::Nothing, Says::Nothing, Says::Nothing]);
     }
 
     #[test]
@@ -147,8 +160,10 @@ mod tests {
             value: Account::value(AccountKind::Key, "sk-x").unwrap(),
         };
         let accounts = Accounts::new(vec![account("first"), account("second")]);
-        let name = |at: Timestamp| accounts.pick(at).map(|account| account.name.to_string());
+        let name = |at: Timestamp| accounts.pick(at, &[]).map(|account| account.name.to_string());
         assert_eq!(name(now).as_deref(), Some("first"));
+        let tried = ["first".parse().unwrap()];
+        assert_eq!(accounts.pick(now, &tried).map(|account| account.name.as_str()), Some("second"));
         let later = now.saturating_add(SignedDuration::from_secs(100)).unwrap();
         accounts.set_aside(&"first".parse().unwrap(), later);
         assert_eq!(name(now).as_deref(), Some("second"));

@@ -158,8 +158,9 @@ impl Model {
     /// Asks with one account after the other, as long as none has answered.
     async fn ask(&self, going: &Going<'_>, events: &Events, usage: &Arc<Usage>, mut under_way: UnderWay) -> Answer {
         let Going { shape, head, target, body } = *going;
+        let mut tried = Vec::new();
         loop {
-            let Some(account) = self.accounts.pick(Timestamp::now()) else {
+            let Some(account) = self.accounts.pick(Timestamp::now(), &tried) else {
                 return error(
                     StatusCode::TOO_MANY_REQUESTS,
                     "rate_limit_error",
@@ -193,16 +194,27 @@ impl Model {
                 }
             };
             // What another path says of an account may be said of the path.
-            let judged = shape == Shape::Messages;
-            if let Says::Aside(until, why) = says(answer.status(), answer.headers(), Timestamp::now())
-                && judged
-            {
+            let judged = if shape == Shape::Messages {
+                says(answer.status(), answer.headers(), Timestamp::now())
+            } else {
+                Says::Nothing
+            };
+            if judged != Says::Nothing {
                 under_way.sent(false);
-                self.accounts.set_aside(&account.name, until);
-                events.aside(&account.name, until, why);
-                if self.accounts.pick(Timestamp::now()).is_some() {
-                    continue;
+                tried.push(account.name.clone());
+            }
+            let other = self.accounts.pick(Timestamp::now(), &tried).is_some();
+            match judged {
+                Says::Aside(until, why) => {
+                    self.accounts.set_aside(&account.name, until);
+                    events.aside(&account.name, until, why);
                 }
+                Says::Briefly(until) if other => self.accounts.set_aside(&account.name, until),
+                Says::Briefly(_) | Says::NotItsFault | Says::Nothing => {}
+            }
+            // Nothing of this answer has been given.
+            if judged != Says::Nothing && other {
+                continue;
             }
             let (head, body) = answer.into_parts();
             let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -231,6 +231,44 @@ fn an_account_that_is_used_up_is_replaced_before_the_agent_notices() {
 
 #[test]
 #[ignore = "needs namespaces"]
+fn whatever_the_first_account_meets_the_second_one_is_asked_and_the_engine_hears_of_what_lasts() {
+    for (answer, more, first_again, told) in [
+        ("429 Too Many Requests", "", false, false),
+        ("429 Too Many Requests", "retry-after: 20\r\n", false, false),
+        ("401 Unauthorized", "", false, true),
+        ("403 Forbidden", "", false, true),
+        ("529 Overloaded", "", true, false),
+        ("503 Service Unavailable", "", true, false),
+    ] {
+        let world = world(|_| {});
+        let log = serve(&world, move |asked| match asked.header("authorization") {
+            Some(_) => http(answer, more, "{}"),
+            None => fine(),
+        });
+        assert_eq!((message(&world).0, message(&world).0), (200, 200), "{answer}");
+        let firsts = log.lock().unwrap().iter().filter(|asked| asked.header("authorization").is_some()).count();
+        assert_eq!(firsts, if first_again { 2 } else { 1 }, "{answer} {more}");
+        let aside = world.lines().iter().any(|line| matches!(line, GateLine::Aside { .. }));
+        assert_eq!(aside, told, "{answer} {more}");
+    }
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn what_passes_by_itself_is_the_agents_to_wait_for_where_there_is_no_other_account() {
+    for (answer, status) in [("429 Too Many Requests", 429), ("529 Overloaded", 529)] {
+        let world = world(|route| route.accounts.truncate(1));
+        let log = serve(&world, move |_| http(answer, "retry-after: 20\r\n", "{\"own\":1}"));
+        for _ in 0..2 {
+            let (got, said) = message(&world);
+            assert!(got == status && said.contains("own"), "{got}: {said}");
+        }
+        assert_eq!(log.lock().unwrap().len(), 2, "{answer}");
+    }
+}
+
+#[test]
+#[ignore = "needs namespaces"]
 fn when_every_account_is_refused_the_agent_is_told_so() {
     let world = world(|_| {});
     let log = serve(&world, |_| http("401 Unauthorized", "", "{\"error\":\"no\"}"));
