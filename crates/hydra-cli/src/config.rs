@@ -126,6 +126,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
         personas: resolved.personas,
         prices: resolved.prices,
         egress: resolved.egress,
+        model_authority: resolved.model_authority,
         public_keys,
         docker_host,
         secrets,

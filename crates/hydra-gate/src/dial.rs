@@ -28,33 +28,39 @@ pub(crate) enum NoWay {
 /// Looks up and dials.
 pub(crate) struct Dialer {
     resolver: TokioResolver,
+    /// For a place of the configuration: where it has an address of IPv4, which the runtime may have written down, nobody is asked for another.
+    places: TokioResolver,
     patience: Duration,
+}
+
+fn resolver(config: &GateConfig, strategy: LookupIpStrategy, patience: Duration) -> Result<TokioResolver, String> {
+    let mut builder = if config.resolvers.is_empty() {
+        TokioResolver::builder_tokio().map_err(|error| format!("/etc/resolv.conf: {error}"))?
+    } else {
+        let servers = config.resolvers.iter().map(|at| {
+            let on_port = |mut connection: ConnectionConfig| {
+                connection.port = at.port();
+                connection
+            };
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(on_port).into();
+            NameServerConfig::new(at.ip(), true, connections)
+        });
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+    };
+    let options = builder.options_mut();
+    options.ip_strategy = strategy;
+    options.use_hosts_file = ResolveHosts::Always;
+    options.attempts = 2;
+    options.timeout = patience / 3;
+    builder.build().map_err(|error| format!("the resolver cannot be made: {error}"))
 }
 
 impl Dialer {
     pub(crate) fn new(config: &GateConfig) -> Result<Self, String> {
-        let mut builder = if config.resolvers.is_empty() {
-            TokioResolver::builder_tokio().map_err(|error| format!("/etc/resolv.conf: {error}"))?
-        } else {
-            let servers = config.resolvers.iter().map(|at| {
-                let on_port = |mut connection: ConnectionConfig| {
-                    connection.port = at.port();
-                    connection
-                };
-                let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(on_port).into();
-                NameServerConfig::new(at.ip(), true, connections)
-            });
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        };
         let patience = Duration::from_millis(config.limits.connect_millis.into());
-        let options = builder.options_mut();
-        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-        options.use_hosts_file = ResolveHosts::Always;
-        options.attempts = 2;
-        options.timeout = patience / 3;
-        let resolver = builder.build().map_err(|error| format!("the resolver cannot be made: {error}"))?;
-        Ok(Self { resolver, patience })
+        let resolver = resolver(config, LookupIpStrategy::Ipv4AndIpv6, patience)?;
+        Ok(Self { resolver, places: self::resolver(config, LookupIpStrategy::Ipv4thenIpv6, patience)?, patience })
     }
 
     /// A connection to the name, or why there is none.
@@ -76,7 +82,7 @@ impl Dialer {
         let addresses: Vec<IpAddr> = match at.host().parse() {
             Ok(address) => vec![address],
             Err(_) => {
-                let asked = timeout(self.patience, self.resolver.lookup_ip(at.host())).await;
+                let asked = timeout(self.patience, self.places.lookup_ip(at.host())).await;
                 asked.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?.iter().collect()
             }
         };

@@ -2,6 +2,7 @@
 //! version, played by the scripted model through the real claude-code CLI in the real images in Docker; the change folder is a real one;
 //! quality runs the package's own tests without a network. All come to ready, and one hunk left out turns quality red.
 
+mod accounts;
 mod hunks;
 mod moves;
 mod package;

@@ -124,7 +124,12 @@ fn upstream(settings: &Settings) -> Result<Upstream, Failure> {
         return Err(wrong("it names no host"));
     };
     let endpoint = format!("{host}:{port}").parse().map_err(|error: HostError| wrong(&error.to_string()))?;
-    Ok(Upstream { endpoint, tls: url.scheme() == "https", private: own.is_some(), authority: None })
+    Ok(Upstream {
+        endpoint,
+        tls: url.scheme() == "https",
+        private: own.is_some(),
+        authority: settings.model_authority.clone(),
+    })
 }
 
 /// The hosts of the model API, where the gate stands before it: they are reached through its port, and not by name.

@@ -12,6 +12,8 @@ pub struct Models {
     pub all: Option<String>,
     /// Address of the model API, where it is not the provider's own; reaches the agent as `ANTHROPIC_BASE_URL`.
     pub base_url: Option<String>,
+    /// The certificate authority of `base_url`, a PEM file beside `hydra.toml`; absent: those of the web. Mode `isolated` with `credentials.model = "withheld"` alone.
+    pub authority_file: Option<String>,
 }
 
 /// What a model's tokens cost, in USD for a million of them. A model without a price is refused before anything is spent.

@@ -1,5 +1,6 @@
 //! The third pass: texts become core's types, and values are held against each other.
 
+mod authority;
 mod images;
 mod inspect;
 mod labels;
@@ -32,6 +33,7 @@ pub(super) struct Resolved {
     pub(super) personas: Vec<Persona>,
     pub(super) prices: PriceTable,
     pub(super) egress: EgressPolicy,
+    pub(super) model_authority: Option<String>,
     pub(super) public_keys: Vec<PublicKey>,
     pub(super) warnings: Vec<String>,
 }
@@ -48,6 +50,7 @@ pub(super) fn resolve(values: &HydraToml, file: Option<&SourceText>, root: &Path
         personas: pass.personas(root),
         prices,
         egress: pass.egress(root),
+        model_authority: authority::of_the_model(&mut pass, root),
         public_keys: pass.keys(),
         warnings: Vec::new(),
     };

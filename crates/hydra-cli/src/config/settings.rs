@@ -31,6 +31,8 @@ pub struct Settings {
     pub prices: PriceTable,
     /// What containers may reach.
     pub egress: EgressPolicy,
+    /// Whom a gate believes when it asks the model API: PEM. Absent: the authorities of the web.
+    pub model_authority: Option<String>,
     /// Public keys of `hydra.toml`, and the signing key's own.
     pub public_keys: Vec<PublicKey>,
     /// The engine's socket, where the configuration or `DOCKER_HOST` names one.

@@ -54,6 +54,12 @@ impl Accounts {
         let mut all = self.all.iter().zip(aside.iter());
         all.find(|(account, until)| free(until) && !tried.contains(&account.name)).map(|(account, _)| account)
     }
+    /// Seconds until one is free again that is so soon.
+    pub(crate) fn soon(&self, now: Timestamp) -> Option<u64> {
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = aside.iter().flatten().map(|until| until.duration_since(now)).filter(|wait| *wait <= SOON);
+        waits.map(|wait| u64::try_from(wait.as_secs()).unwrap_or(0) + 1).min()
+    }
     pub(crate) fn set_aside(&self, name: &AccountName, until: Timestamp) {
         let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
         for (account, its) in self.all.iter().zip(aside.iter_mut()) {
@@ -170,6 +176,9 @@ mod tests {
         accounts.set_aside(&"second".parse().unwrap(), later);
         assert_eq!(name(now), None);
         assert_eq!(name(later).as_deref(), Some("first"));
+        assert_eq!(accounts.soon(now), None);
+        let nearly = now.saturating_add(SignedDuration::from_secs(70)).unwrap();
+        assert_eq!(accounts.soon(nearly), Some(31));
     }
 
     #[test]

@@ -36,6 +36,9 @@ const BODY: Duration = Duration::from_secs(60);
 /// Time for a request's head.
 const HEAD: Duration = Duration::from_secs(15);
 
+/// What the providers' clients look at before they ask again.
+const AGAIN: &str = "x-should-retry";
+
 type Answer = Response<Either<Full<Bytes>, Counted>>;
 
 /// What every request of one job shares.
@@ -161,11 +164,14 @@ impl Model {
         let mut tried = Vec::new();
         loop {
             let Some(account) = self.accounts.pick(Timestamp::now(), &tried) else {
-                return error(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "rate_limit_error",
-                    "every account of this job is used up",
-                );
+                let mut none =
+                    error(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "every account of this job is used up");
+                if let Some(seconds) = self.accounts.soon(Timestamp::now()) {
+                    // It passes by itself: the agent waits.
+                    none.headers_mut().remove(AGAIN);
+                    none.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                }
+                return none;
             };
             let mut headers = forwarded(&head.headers);
             account.sign(&mut headers);
@@ -245,6 +251,6 @@ fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     // Asking again would say the same.
-    answer.headers_mut().insert("x-should-retry", http::HeaderValue::from_static("false"));
+    answer.headers_mut().insert(AGAIN, http::HeaderValue::from_static("false"));
     answer
 }

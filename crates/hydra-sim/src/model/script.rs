@@ -142,6 +142,24 @@ pub struct Adjust {
     pub retry_after: Option<u64>,
 }
 
+impl Adjust {
+    /// One of this stage that changes nothing yet.
+    #[must_use]
+    pub const fn of(stage: Stage) -> Self {
+        Self {
+            stage,
+            nth: None,
+            step: None,
+            usage: None,
+            delay_ms: None,
+            fault: None,
+            times: None,
+            until: None,
+            retry_after: None,
+        }
+    }
+}
+
 /// A script that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {

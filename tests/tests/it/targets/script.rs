@@ -7,11 +7,11 @@ use super::{
 };
 use crate::stories::script::{always, out, say};
 use hydra_core::Stage;
-use hydra_sim::model::{Script, Session, Step, ToolCall};
+use hydra_sim::model::{Adjust, Script, Session, Step, ToolCall};
 use serde_json::json;
 
 /// A run: the builder goes to `built`; where that is not the release itself, mending goes the rest of the way.
-pub(crate) fn script(package: &Package, built: &Tree) -> Script {
+pub(crate) fn script(package: &Package, built: &Tree, adjustments: Vec<Adjust>) -> Script {
     let mut sessions = vec![
         always(Stage::Build, builds(package, built)),
         always(Stage::CodeReview, code_review(package)),
@@ -20,7 +20,7 @@ pub(crate) fn script(package: &Package, built: &Tree) -> Script {
     if *built != package.to {
         sessions.push(mends(package, built));
     }
-    Script { extends: None, sessions, adjustments: Vec::new() }.resolve().expect("a script")
+    Script { extends: None, sessions, adjustments }.resolve().expect("a script")
 }
 
 fn builds(package: &Package, built: &Tree) -> Vec<Step> {

@@ -23,7 +23,7 @@ use hydra_core::{TokenRole, record::RunRecord};
 use hydra_engine::Ended;
 use hydra_sim::{
     github::{Issue, Pull, Sim, SimConfig},
-    model::{ModelConfig, ModelSim},
+    model::{Adjust, Authority, ModelConfig, ModelSim},
 };
 use std::{
     collections::BTreeMap,
@@ -67,6 +67,22 @@ impl Drop for Toolchain {
     }
 }
 
+/// What is other than usual.
+#[derive(Default)]
+pub(crate) struct Play {
+    /// Changes to what the model says.
+    pub(crate) adjust: Vec<Adjust>,
+    /// Further lines of `hydra.toml`.
+    pub(crate) more: String,
+    /// The model speaks TLS, under a certificate of its own.
+    pub(crate) tls: bool,
+}
+
+/// The model's name, where it speaks TLS.
+const MODEL: &str = "models.example.test";
+/// The accounts, in their order.
+pub(crate) const ACCOUNTS: [&str; 2] = ["sk-ant-target-first", "sk-ant-target-second"];
+
 /// A run of the pipeline on one package.
 pub(crate) struct Target {
     pub(crate) github: Sim,
@@ -76,18 +92,28 @@ pub(crate) struct Target {
     pub(crate) team: tempfile::TempDir,
     issue: u64,
     instance: String,
+    /// Names that gates resolve without asking.
+    hosts: BTreeMap<String, String>,
 }
 
 impl Target {
     /// A repository of the package's first release with a labelled issue, and a builder that goes to `built`.
     pub(crate) async fn of(package: &Package, built: &Tree, toolchain: Option<&Toolchain>) -> Self {
+        Self::with(package, built, toolchain, Play::default()).await
+    }
+    pub(crate) async fn with(package: &Package, built: &Tree, toolchain: Option<&Toolchain>, play: Play) -> Self {
         // The names of containers come from repository and issue: others may be playing on this engine too.
         let unique = format!("{}-{}-{}", package.name, std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let (repo, instance) = (format!("{ORG}/{unique}"), format!("target-{unique}"));
         let github = Sim::start(SimConfig::default()).await.expect("GitHub");
-        let listen = Some(SocketAddr::new(Bridge::documented().gateway(), 0));
-        let script = script(package, built);
-        let model = ModelSim::start(ModelConfig { script, listen, ..ModelConfig::default() }).await.expect("a model");
+        let gateway = Bridge::documented().gateway();
+        let listen = Some(SocketAddr::new(gateway, 0));
+        let script = script(package, built, play.adjust);
+        let authority = play.tls.then(|| Authority::new().expect("an authority"));
+        let certificate = authority.as_ref().map(|authority| authority.issue(&[MODEL]).expect("a certificate"));
+        let tls = certificate.map(|certificate| (SocketAddr::new(gateway, 0), certificate));
+        let model =
+            ModelSim::start(ModelConfig { script, listen, tls, ..ModelConfig::default() }).await.expect("a model");
         let (from, to) = &package.versions;
         let title = format!("{} {to}", package.name);
         let body = format!("From {from} to {to}.\n\nChange: {}\n", package.change);
@@ -95,15 +121,25 @@ impl Target {
         github.add_label(&repo, issue, TRIGGER, ADA).expect("a label");
         let branch = format!("hydra/{}", package.change);
         let team = tempfile::tempdir().expect("a folder");
-        let target = Self { github, model, repo, branch, team, issue, instance };
-        target.write_team(toolchain);
+        let hosts = BTreeMap::from([(MODEL.to_owned(), gateway.to_string())]);
+        let target = Self { github, model, repo, branch, team, issue, instance, hosts };
+        target.write_team(toolchain, authority.as_ref().map(Authority::pem), &play.more);
         target
     }
 
     /// What `hydra init` would have been filled in with.
-    fn write_team(&self, toolchain: Option<&Toolchain>) {
+    fn write_team(&self, toolchain: Option<&Toolchain>, authority: Option<&str>, more: &str) {
         let at = |name: &str| self.team.path().join(name);
         let lock = root().canonicalize().expect("a checkout").join("target/images.lock.json");
+        let (endpoint, models) = match (authority, self.model.tls_address()) {
+            (Some(pem), Some(tls)) => {
+                fs::write(at("models.pem"), pem).expect("a file");
+                let endpoint = format!("{MODEL}:{}", tls.port());
+                let models = format!("base_url = \"https://{endpoint}\"\nauthority_file = \"models.pem\"");
+                (endpoint, models)
+            }
+            _ => (self.model.address().to_string(), format!("base_url = \"{}\"", self.model.url())),
+        };
         let mut toml = format!(
             r#"instance = {instance:?}
 
@@ -118,7 +154,7 @@ repos = [{repo:?}]
 poll_interval = "5s"
 
 [models]
-base_url = "{model}"
+{models}
 
 [state]
 dir = "state"
@@ -142,16 +178,19 @@ applier = []
             instance = self.instance,
             api = self.github.base_url().trim_end_matches('/'),
             repo = self.repo,
-            model = self.model.url(),
-            endpoint = self.model.address(),
         );
+        toml.push_str(more);
         if let Some(image) = toolchain {
             toml.push_str(&format!("\n[runtime.toolchains]\n{:?} = {:?}\n", image.name, image.id));
         }
         fs::write(at("hydra.toml"), toml).expect("a file");
         let tokens: BTreeMap<String, String> =
             TokenRole::ALL.iter().map(|role| (role.to_string(), token(*role))).collect();
-        let accounts = [serde_json::json!({ "name": "first", "token": "sk-ant-target-first", "priority": 1 })];
+        let [first, second] = ACCOUNTS;
+        let accounts = [
+            serde_json::json!({ "name": "first", "token": first, "priority": 1 }),
+            serde_json::json!({ "name": "second", "token": second, "priority": 2 }),
+        ];
         let credentials = serde_json::json!({ "claude_accounts": accounts, "git_tokens": tokens }).to_string();
         fs::create_dir(at("secrets")).expect("a folder");
         for (name, text) in
@@ -175,7 +214,9 @@ applier = []
             screen: Screen::new(false, Color::Never, false),
         };
         let settings = context.load().expect("a configuration").settings;
-        let mut engine = engine(&context, &settings, Extras::default()).await.expect("an engine");
+        let mut engine = engine(&context, &settings, Extras { hosts: self.hosts.clone(), ..Extras::default() })
+            .await
+            .expect("an engine");
         let ended = engine.run_until_rest(tokio::time::sleep(LONGEST)).await;
         assert!(ended.last.busy.is_empty(), "it does not come to rest: {:#?}\n{}", ended.last, self.told());
         assert_eq!(ended.last.failures, [], "{}", self.told());

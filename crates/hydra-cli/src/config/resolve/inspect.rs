@@ -1,6 +1,6 @@
 //! `egress.inspect`: hosts whose requests are looked into.
 
-use super::Pass;
+use super::{Pass, authority::authority};
 use crate::config::runtime::{EgressMode, Inspect};
 use hydra_core::egress::{EgressPolicy, HostName, InspectError, InspectRule, shared};
 use std::{
@@ -8,9 +8,6 @@ use std::{
     path::Path,
     str::FromStr,
 };
-
-/// Bytes of an authority's file, at most.
-const MOST: u64 = 256 * 1024;
 
 /// Every rule that is as it must be; what is wrong with the others is reported.
 pub(super) fn rules(pass: &mut Pass<'_>, policy: &EgressPolicy, root: &Path) -> BTreeMap<HostName, InspectRule> {
@@ -99,21 +96,4 @@ fn parsed<T: FromStr<Err = InspectError> + Ord>(pass: &mut Pass<'_>, key: &str, 
         }
     }
     all
-}
-
-/// A file of certificates, and of nothing else.
-fn authority(path: &Path) -> Result<String, String> {
-    let wrong = |why: &str| format!("{}: {why}", path.display());
-    let length = std::fs::metadata(path).map_err(|error| wrong(&error.to_string()))?.len();
-    if length > MOST {
-        return Err(wrong("it is larger than 256 KiB"));
-    }
-    let pem = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-    if pem.contains("PRIVATE KEY") {
-        return Err(wrong("it holds a private key; only certificates belong into it"));
-    }
-    if !pem.contains("-----BEGIN CERTIFICATE-----") {
-        return Err(wrong("it holds no certificate in PEM"));
-    }
-    Ok(pem)
 }
