@@ -9,6 +9,7 @@ use std::{
 mod available;
 mod bench;
 mod contracts;
+mod fuzz;
 mod images;
 mod nightly;
 mod targets;
@@ -32,6 +33,8 @@ cargo xtask TASK
                            [--base IMAGE] [--mirror URL] [--prefix PREFIX] [--tag TAG] [--release]
   targets                  fetches the published packages that tests make target repositories of into target/targets-cache
   bench                    the figures of docs/performance.md, as ratios of one run
+  fuzz [TARGET] [--seconds N]
+                           the libFuzzer targets of fuzz/, eight seconds each; fails with the path of the input that breaks one
   nightly                  what does not fit into CI
 ";
 
@@ -49,6 +52,7 @@ pub fn run() -> ExitCode {
         Some("images") => images::run(&root, rest),
         Some("targets") => targets::fetch(&root),
         Some("bench") => bench::run(&root, rest),
+        Some("fuzz") => fuzz::run(&root, rest),
         Some("nightly") => nightly::run(&root),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");

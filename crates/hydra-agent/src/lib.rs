@@ -13,6 +13,8 @@ pub mod environment;
 pub mod events;
 mod failure;
 pub mod fence;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod git;
 mod job;
 pub mod lines;

@@ -12,6 +12,8 @@ pub mod diagnostic;
 pub mod digest;
 pub mod egress;
 pub mod evidence;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod hidden;
 pub mod id;
 pub mod instructions;

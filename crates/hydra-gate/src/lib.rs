@@ -11,8 +11,8 @@ mod descriptors;
 mod dial;
 mod dns;
 mod events;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod gate;
 mod holder;
 mod inspect;

@@ -4,8 +4,8 @@ mod accounts;
 mod asked;
 mod budget;
 mod counted;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod place;
 mod proxy;
 mod route;

@@ -1,7 +1,12 @@
 //! What `deny.toml` says of every dependency, held without an installed cargo-deny: licences, banned crates, sources. Only the advisories need it.
 
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 /// Where crates may come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -10,6 +15,8 @@ const RULES: &str = "deny.toml";
 
 struct Rules {
     allowed: BTreeSet<String>,
+    /// What one crate alone may be under besides.
+    exceptions: BTreeMap<String, BTreeSet<String>>,
     banned: BTreeSet<String>,
 }
 
@@ -19,10 +26,12 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
         Ok(rules) => rules,
         Err(why) => return vec![format!("{RULES}: {why}")],
     };
-    match packages(root) {
+    // The workspace, and the fuzz targets, which have a lock of their own.
+    let all = [root.to_owned(), root.join("fuzz")].map(|folder| match packages(&folder) {
         Ok(packages) => packages.iter().flat_map(|package| judge(package, &rules)).collect(),
-        Err(why) => vec![format!("cargo metadata: {why}")],
-    }
+        Err(why) => vec![format!("{}: cargo metadata: {why}", folder.display())],
+    });
+    all.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn rules(text: &str) -> Result<Rules, String> {
@@ -32,10 +41,15 @@ fn rules(text: &str) -> Result<Rules, String> {
         list("licenses", "allow").into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     let banned = list("bans", "deny").into_iter().flatten().filter_map(|one| one.get("name")?.as_str());
     let banned: BTreeSet<String> = banned.map(str::to_owned).collect();
+    let exceptions = list("licenses", "exceptions").into_iter().flatten().filter_map(|one| {
+        let its = one.get("allow")?.as_array()?.iter().filter_map(|one| one.as_str().map(str::to_owned));
+        Some((one.get("name")?.as_str()?.to_owned(), its.chain(allowed.iter().cloned()).collect()))
+    });
+    let exceptions = exceptions.collect();
     if allowed.is_empty() || banned.is_empty() {
         return Err("it allows no licence or bans no crate".to_owned());
     }
-    Ok(Rules { allowed, banned })
+    Ok(Rules { allowed, exceptions, banned })
 }
 
 /// Every package of the workspace and below it, on the platform that Hydra runs on.
@@ -63,10 +77,11 @@ fn packages(root: &Path) -> Result<Vec<Value>, String> {
 
 fn judge(package: &Value, rules: &Rules) -> Vec<String> {
     let name = package["name"].as_str().unwrap_or_default();
+    let allowed = rules.exceptions.get(name).unwrap_or(&rules.allowed);
     let mut findings = Vec::new();
     match package["license"].as_str().or_else(|| of_file(package)) {
         None => findings.push(format!("{name}: it names no licence that is known")),
-        Some(licence) if !is_allowed(licence, &rules.allowed) => {
+        Some(licence) if !is_allowed(licence, allowed) => {
             findings.push(format!("{name}: the licence {licence:?} is not among those that {RULES} allows"));
         }
         Some(_) => {}
@@ -142,7 +157,7 @@ mod tests {
     use super::*;
 
     fn some() -> Rules {
-        rules("[licenses]\nallow = [\"MIT\", \"ISC\", \"Apache-2.0 WITH LLVM-exception\"]\n[bans]\ndeny = [{ name = \"bad\" }]\n")
+        rules("[licenses]\nallow = [\"MIT\", \"ISC\", \"Apache-2.0 WITH LLVM-exception\"]\nexceptions = [{ name = \"odd\", allow = [\"NCSA\"] }]\n[bans]\ndeny = [{ name = \"bad\" }]\n")
             .unwrap()
     }
 
@@ -180,6 +195,8 @@ mod tests {
         };
         assert_eq!(package("good", "MIT".into(), REGISTRY.into()), Vec::<String>::new());
         assert_eq!(package("own", "MIT".into(), Value::Null), Vec::<String>::new());
+        assert_eq!(package("odd", "MIT AND NCSA".into(), REGISTRY.into()), Vec::<String>::new());
+        assert_eq!(package("other", "MIT AND NCSA".into(), REGISTRY.into()).len(), 1);
         let findings = package("bad", "GPL-3.0".into(), "git+https://example.org/bad".into());
         assert_eq!(
             findings,

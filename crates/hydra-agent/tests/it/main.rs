@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod bad_input;
-mod fuzz;
 mod jobs;
 mod stage;
 mod streams;

@@ -2,9 +2,13 @@
 
 use crate::connect::{Head, head};
 use hydra_core::egress::{DenyReason, HostName};
-use hydra_fuzz::fuzz;
 
-fn judged(bytes: &[u8]) -> String {
+/// The kind of its answer.
+///
+/// # Panics
+/// When what was read does not hold.
+#[must_use]
+pub fn check(bytes: &[u8]) -> String {
     let said = head(bytes);
     match &said {
         Head::Tunnel(name) => {
@@ -46,9 +50,10 @@ fn judged(bytes: &[u8]) -> String {
     }
 }
 
-#[test]
-fn heads() {
-    let corpus = [
+/// Heads of tunnels and of other things.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let texts = [
         "CONNECT api.example.org:443 HTTP/1.1\r\nHost: api.example.org:443\r\nUser-Agent: curl/8.5\r\nProxy-Connection: Keep-Alive\r\n\r\n",
         "CONNECT api.example.org:443 HTTP/1.0\n\n",
         "CONNECT b\u{fc}cher.example:443 HTTP/1.1\r\n\r\n",
@@ -61,8 +66,18 @@ fn heads() {
         "SSH-2.0-OpenSSH_9.2\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ];
-    let report = fuzz("connect-head", &corpus.map(|text| text.as_bytes().to_vec()), judged);
-    for kind in ["tunnel", "More", "None", "connect.method", "connect.port", "dns.not_allowed"] {
-        assert!(report.saw(kind), "{kind}: {report:?}");
+    texts.map(|text| text.as_bytes().to_vec()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, seeds};
+
+    #[test]
+    fn heads() {
+        let report = hydra_fuzz::fuzz("connect-head", &seeds(), check);
+        for kind in ["tunnel", "More", "None", "connect.method", "connect.port", "dns.not_allowed"] {
+            assert!(report.saw(kind), "{kind}: {report:?}");
+        }
     }
 }

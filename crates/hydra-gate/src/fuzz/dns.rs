@@ -6,7 +6,6 @@ use hickory_proto::{
     rr::{Name, RData, RecordType},
 };
 use hydra_core::egress::{AllowedNames, DenyReason, HostName, HostPattern};
-use hydra_fuzz::fuzz;
 use std::{cell::RefCell, net::Ipv4Addr};
 
 fn question(names: &[&str], kind: RecordType, edns: bool) -> Vec<u8> {
@@ -81,10 +80,29 @@ fn judged(bytes: &[u8], allowed: &AllowedNames, names: &RefCell<Names>) -> Strin
     format!("{code}, {address}, {reason:?}")
 }
 
-#[test]
-fn questions() {
-    let patterns = ["api.example.org", "*.files.example.org"].map(|line| line.parse::<HostPattern>().unwrap());
-    let (allowed, names) = (AllowedNames::from_iter(patterns), RefCell::default());
+thread_local! {
+    /// What is allowed, and the addresses that were given so far.
+    static WORLD: (AllowedNames, RefCell<Names>) = {
+        let patterns = ["api.example.org", "*.files.example.org"].iter().filter_map(|line| line.parse::<HostPattern>().ok());
+        (AllowedNames::from_iter(patterns), RefCell::default())
+    };
+}
+
+/// The kind of its answer.
+///
+/// # Panics
+/// When what was read does not hold.
+#[must_use]
+pub fn check(bytes: &[u8]) -> String {
+    WORLD.with(|(allowed, names)| judged(bytes, allowed, names))
+}
+
+/// Questions of every kind, for names that are allowed and for others, and messages that are no question.
+///
+/// # Panics
+/// When they cannot be made.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
     let long = format!("{}example.org.", "a".repeat(49).as_str().to_owned() + "." + &"b.".repeat(90));
     let mut corpus = Vec::new();
     for kind in [RecordType::A, RecordType::AAAA, RecordType::HTTPS, RecordType::SVCB, RecordType::TXT, RecordType::ANY]
@@ -101,16 +119,26 @@ fn questions() {
     let mut response = question(&["api.example.org."], RecordType::A, true);
     response[2] |= 0x80;
     corpus.push(response);
-    let report = fuzz("dns-question", &corpus, |bytes| judged(bytes, &allowed, &names));
-    for kind in [
-        "nothing",
-        "No Error, an address, None",
-        "Non-Existent Domain",
-        "no question: Form",
-        "no question: Not",
-        "another class",
-    ] {
-        assert!(report.saw(kind), "{kind}: {report:?}");
+    corpus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, seeds};
+
+    #[test]
+    fn questions() {
+        let report = hydra_fuzz::fuzz("dns-question", &seeds(), check);
+        for kind in [
+            "nothing",
+            "No Error, an address, None",
+            "Non-Existent Domain",
+            "no question: Form",
+            "no question: Not",
+            "another class",
+        ] {
+            assert!(report.saw(kind), "{kind}: {report:?}");
+        }
+        assert!(report.answers.keys().any(|answer| answer.contains("DnsQtype")), "{report:?}");
     }
-    assert!(report.answers.keys().any(|answer| answer.contains("DnsQtype")), "{report:?}");
 }

@@ -1,7 +1,6 @@
 //! ClientHellos. What is accepted is read again by a second reader, written here from RFC 8446 and RFC 6066 and stricter than any server.
 
 use crate::tls::hello::{Hello, HelloReader};
-use hydra_fuzz::fuzz;
 use std::sync::Arc;
 
 /// What the second reader finds.
@@ -19,7 +18,7 @@ fn number(bytes: &[u8]) -> usize {
 }
 
 /// Takes a vector with a length of so many bytes before it.
-fn vector<'b>(rest: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
+pub(super) fn vector<'b>(rest: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
     let (head, after) = rest.split_at_checked(length)?;
     let (taken, after) = after.split_at_checked(number(head))?;
     *rest = after;
@@ -86,7 +85,12 @@ fn in_pieces(bytes: &[u8], size: usize) -> (Hello, usize) {
     (Hello::More, fed)
 }
 
-fn judged(bytes: &[u8]) -> String {
+/// The kind of its answer.
+///
+/// # Panics
+/// When what was read does not hold.
+#[must_use]
+pub fn check(bytes: &[u8]) -> String {
     let (whole, _) = in_pieces(bytes, bytes.len().max(1));
     let smallest = if bytes.len() < 4_000 { 1 } else { 97 };
     for size in [smallest, 5, 1 + bytes.len() / 2, 1 + bytes.len() * 2 / 3] {
@@ -123,7 +127,8 @@ fn hello(name: &str, versions: &[&'static rustls::SupportedProtocolVersion]) -> 
     bytes
 }
 
-fn hellos() -> Vec<Vec<u8>> {
+/// As rustls writes them: with both versions, with the older one, and for an address.
+pub(super) fn hellos() -> Vec<Vec<u8>> {
     use rustls::version::{TLS12, TLS13};
     vec![
         hello("api.example.org", &[&TLS12, &TLS13]),
@@ -132,51 +137,29 @@ fn hellos() -> Vec<Vec<u8>> {
     ]
 }
 
-#[test]
-fn hellos_as_they_come() {
+/// Hellos as clients write them, cut up, and followed by something.
+///
+/// # Panics
+/// When they cannot be made.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
     let mut corpus = hellos();
     // In records of seven bytes, and followed by something.
     let (head, body) = corpus[0].split_at(5);
     corpus.push(body.chunks(7).flat_map(|piece| [&head[..3], &[0, piece.len() as u8], piece].concat()).collect());
     corpus.push([corpus[0].as_slice(), &[23, 3, 3, 0, 1, 0]].concat());
-    let report = fuzz("client-hello", &corpus, judged);
-    for kind in ["hello, named true, encrypted false", "hello, named false", "NotTls", "More"] {
-        assert!(report.saw(kind), "{kind}: {report:?}");
+    corpus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, seeds};
+
+    #[test]
+    fn hellos_as_they_come() {
+        let report = hydra_fuzz::fuzz("client-hello", &seeds(), check);
+        for kind in ["hello, named true, encrypted false", "hello, named false", "NotTls", "More"] {
+            assert!(report.saw(kind), "{kind}: {report:?}");
+        }
     }
-}
-
-/// The list of extensions of a hello.
-fn extensions(hello: &[u8]) -> &[u8] {
-    let mut rest = &hello[5 + 4 + 2 + 32..];
-    for length in [1, 2, 1] {
-        vector(&mut rest, length).unwrap();
-    }
-    &rest[2..]
-}
-
-/// A hello with these extensions, every length in it right.
-fn with(extensions: &[u8]) -> Vec<u8> {
-    let two = |length: usize| u16::try_from(length).unwrap().to_be_bytes();
-    let head = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0]].concat();
-    let body = [&head, two(extensions.len()).as_slice(), extensions].concat();
-    let message = [&[1, 0][..], &two(body.len()), &body].concat();
-    message.chunks(16_000).flat_map(|piece| [&[22, 3, 1], two(piece.len()).as_slice(), piece].concat()).collect()
-}
-
-/// Mutated bytes seldom have the right lengths around them: here they have.
-#[test]
-fn extensions_within_a_hello() {
-    let mut corpus: Vec<Vec<u8>> = hellos().iter().map(|hello| extensions(hello).to_vec()).collect();
-    let named = |name: &[u8]| {
-        [&[0, 0, 0, name.len() as u8 + 5, 0, name.len() as u8 + 3, 0, 0, name.len() as u8], name].concat()
-    };
-    let ech = [0xfe, 0x0d, 0, 11, 0, 0, 1, 0, 1, 7, 0, 0, 0, 1, 9];
-    let rest = &corpus[0].clone()[..];
-    corpus.push([rest, &ech].concat());
-    corpus.push([rest, &named(b"b.example.org")].concat());
-    corpus.push(named(b"a.example.org."));
-    // Two names in one list.
-    corpus.push([&[0, 0, 0, 10, 0, 8, 0, 0, 1, b'a', 0, 0, 1, b'b'][..], rest].concat());
-    let report = fuzz("client-hello-extensions", &corpus, |bytes| judged(&with(&bytes[..bytes.len().min(60_000)])));
-    assert!(report.saw("hello, named true, encrypted true") && report.saw("NotTls"), "{report:?}");
 }

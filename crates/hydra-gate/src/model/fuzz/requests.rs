@@ -3,10 +3,8 @@
 use crate::model::{
     asked::asked,
     budget::{WARNING, warned},
-    route::{plain_query, route},
 };
 use hydra_core::egress::gate::ModelApi;
-use hydra_fuzz::fuzz;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
@@ -109,77 +107,70 @@ fn stays(tree: &Tree, all: &[(String, Tree)], api: ModelApi) {
     assert!(!called, "an address");
 }
 
-#[test]
-fn requests() {
-    let report = fuzz("model-request", &REQUESTS.map(|text| text.as_bytes().to_vec()), |bytes| {
-        let api = ModelApi::ALL[bytes.len() % 4];
-        let found = match asked(bytes, api) {
-            Ok(found) => found,
-            Err(why) => return why,
-        };
-        let value: Value = serde_json::from_slice(bytes).expect("what is accepted is JSON");
-        let tree: Tree = serde_json::from_slice(bytes).unwrap();
-        let Tree::Object(all) = &tree else {
-            assert_eq!(api, ModelApi::Gemini, "no object");
-            return "ok, nothing".to_owned();
-        };
-        let names_one = api != ModelApi::Gemini;
-        assert!(!names_one || value["model"].as_str() == Some(found.model.as_str()));
-        assert!(!names_one || all.iter().filter(|(key, _)| key.eq_ignore_ascii_case("model")).count() == 1);
-        if found.reaches_out.is_none() {
-            stays(&tree, all, api);
-        }
-        // A warning changes nothing but the end of the last message.
-        let warned = warned(bytes).inspect(|warned| {
-            let again = asked(warned, api).expect("a warned request is a request");
-            assert_eq!(again.model, found.model);
-            assert!(again.reaches_out.is_none() || found.reaches_out.is_some());
-            let (mut new, mut old): (Value, Value) = (serde_json::from_slice(warned).unwrap(), value.clone());
-            let last = |of: &mut Value| of["messages"].as_array_mut().unwrap().last_mut().unwrap()["content"].take();
-            let (Value::Array(mut content), was) = (last(&mut new), last(&mut old)) else { panic!("no blocks") };
-            assert_eq!(content.pop().unwrap()["text"], WARNING);
-            match was {
-                Value::String(text) => assert_eq!(content[0]["text"], text.as_str()),
-                blocks => assert_eq!(Value::Array(content), blocks),
-            }
-            assert_eq!(new, old);
-        });
-        let out = found.reaches_out.as_deref().map_or("stays", |what| what.split(['`', ',']).next().unwrap_or(what));
-        format!("ok, warned {}, {out}", warned.is_some())
-    });
-    for kind in
-        ["ok, warned true, stays", "ok, warned false, stays", "something that cannot be read", "a model that is not"]
-    {
-        assert!(report.saw(kind), "{kind}: {report:?}");
-    }
-    let mut out = report.answers.keys().filter(|kind| kind.starts_with("ok") && !kind.ends_with("stays"));
-    assert!(out.any(|kind| kind.contains("source")) && report.answers.len() > 12, "{report:?}");
+/// Requests of every shape, some of which reach out.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    REQUESTS.map(|text| text.as_bytes().to_vec()).into()
 }
 
-#[test]
-fn paths() {
-    let corpus = [
-        "POST /v1/messages?beta=true",
-        "POST /v1/messages/count_tokens",
-        "GET /v1/models/claude-sonnet-4-6?",
-        "POST /v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse",
-        "POST /v1/responses",
-        "GET /v1/organizations/me?key=a",
-    ];
-    let report = fuzz("model-path", &corpus.map(|text| text.as_bytes().to_vec()), |bytes| {
-        let text = String::from_utf8_lossy(bytes);
-        let (method, target) = text.split_once(' ').unwrap_or(("", &text));
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let Ok(method) = method.parse() else { return "no method".to_owned() };
-        let Some(shape) = route(&method, path).filter(|_| plain_query(query)) else { return "refused".to_owned() };
-        // Nothing that a server could read as another path.
-        assert!(path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._:".contains(&byte)), "{path:?}");
-        assert!(path.starts_with("/v1/") || path.starts_with("/v1beta/models/"), "{path:?}");
-        assert!(!path.contains("//") && !path.split('/').any(|part| matches!(part, "." | "..")), "{path:?}");
-        assert!(query.len() < 12 && !query.contains(['&', '%']), "{query:?}");
-        format!("{shape:?}")
+/// The kind of its answer.
+///
+/// # Panics
+/// When what was read does not hold.
+#[must_use]
+pub fn check(bytes: &[u8]) -> String {
+    let api = ModelApi::ALL[bytes.len() % 4];
+    let found = match asked(bytes, api) {
+        Ok(found) => found,
+        Err(why) => return why,
+    };
+    let value: Value = serde_json::from_slice(bytes).expect("what is accepted is JSON");
+    let tree: Tree = serde_json::from_slice(bytes).unwrap();
+    let Tree::Object(all) = &tree else {
+        assert_eq!(api, ModelApi::Gemini, "no object");
+        return "ok, nothing".to_owned();
+    };
+    let names_one = api != ModelApi::Gemini;
+    assert!(!names_one || value["model"].as_str() == Some(found.model.as_str()));
+    assert!(!names_one || all.iter().filter(|(key, _)| key.eq_ignore_ascii_case("model")).count() == 1);
+    if found.reaches_out.is_none() {
+        stays(&tree, all, api);
+    }
+    // A warning changes nothing but the end of the last message.
+    let warned = warned(bytes).inspect(|warned| {
+        let again = asked(warned, api).expect("a warned request is a request");
+        assert_eq!(again.model, found.model);
+        assert!(again.reaches_out.is_none() || found.reaches_out.is_some());
+        let (mut new, mut old): (Value, Value) = (serde_json::from_slice(warned).unwrap(), value.clone());
+        let last = |of: &mut Value| of["messages"].as_array_mut().unwrap().last_mut().unwrap()["content"].take();
+        let (Value::Array(mut content), was) = (last(&mut new), last(&mut old)) else { panic!("no blocks") };
+        assert_eq!(content.pop().unwrap()["text"], WARNING);
+        match was {
+            Value::String(text) => assert_eq!(content[0]["text"], text.as_str()),
+            blocks => assert_eq!(Value::Array(content), blocks),
+        }
+        assert_eq!(new, old);
     });
-    for kind in ["Messages", "CountTokens", "Models", "Gemini", "Responses", "refused", "no method"] {
-        assert!(report.saw(kind), "{kind}: {report:?}");
+    let out = found.reaches_out.as_deref().map_or("stays", |what| what.split(['`', ',']).next().unwrap_or(what));
+    format!("ok, warned {}, {out}", warned.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, seeds};
+
+    #[test]
+    fn requests() {
+        let report = hydra_fuzz::fuzz("model-request", &seeds(), check);
+        for kind in [
+            "ok, warned true, stays",
+            "ok, warned false, stays",
+            "something that cannot be read",
+            "a model that is not",
+        ] {
+            assert!(report.saw(kind), "{kind}: {report:?}");
+        }
+        let mut out = report.answers.keys().filter(|kind| kind.starts_with("ok") && !kind.ends_with("stays"));
+        assert!(out.any(|kind| kind.contains("source")) && report.answers.len() > 12, "{report:?}");
     }
 }
