@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-/// The tests with everything required, many seeds and every kill point, ten minutes of every fuzz target, then the benches.
+/// The tests with everything required, many seeds and every kill point, the threat table row by row, ten minutes of every fuzz target, then the
+/// benches.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     // Tests read it: more seeds, every effect with the real binary, every target with a hunk left out.
     let all = crate::available::Need::ALL.map(crate::available::Need::name).join(",");
@@ -15,6 +16,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     if !status.success() {
         return Err("the nightly tests failed".to_owned());
     }
+    crate::threats::run(root, &[])?;
     crate::fuzz::run(root, &["--seconds".to_owned(), crate::fuzz::MANY_SECONDS.to_string()])?;
     crate::bench::run(root, &[])
 }
