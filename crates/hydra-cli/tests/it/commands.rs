@@ -93,6 +93,7 @@ fn every_command_has_help_of_its_own() {
         "stop",
         "prune",
         "labels",
+        "egress",
         "render",
         "config",
         "completions",

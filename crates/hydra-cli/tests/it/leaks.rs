@@ -143,7 +143,7 @@ fn no_command_shows_a_secret_nor_leaves_one_in_a_file_or_at_github() {
     assert_eq!(run(&["poll"]).code, 0);
     let job = run(&["status", "--json"]).json()["issues"][0]["jobs"][0]["job"].as_str().unwrap_or("none").to_owned();
     let dev_run = ["dev-run", "build", "--repo", REPO, "--change", "add-word-limit"];
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 34] = [
         &["status"],
         &["explain", &issue],
         &["explain", &issue, "--json"],
@@ -161,8 +161,18 @@ fn no_command_shows_a_secret_nor_leaves_one_in_a_file_or_at_github() {
         &["config", "show", "--json"],
         &["config", "check"],
         &["render", "docker-run", "--documented"],
-        &["render", "docker-run", "build"],
+        &["render", "docker-run", "--stage", "build"],
         &["render", "iptables"],
+        &["render", "ip6tables"],
+        &["render", "nft"],
+        &["render", "networkpolicy"],
+        &["render", "cilium"],
+        &["render", "gate"],
+        &["egress", "check", "github.com"],
+        &["egress", "denials"],
+        &["egress", "denials", "--json"],
+        &["egress", "probe"],
+        &["demo", "--scenario", "happy"],
         &["change", "check", "nowhere"],
         &["init"],
         &dev_run,
@@ -170,7 +180,9 @@ fn no_command_shows_a_secret_nor_leaves_one_in_a_file_or_at_github() {
         &["poll", "--json"],
     ];
     for args in commands {
-        run(args);
+        let ran = run(args);
+        // A command line that clap refuses runs nothing, so nothing would have been searched.
+        assert!(args.contains(&"--nonsense") || !ran.err.contains("Usage: hydra"), "hydra {args:?}: {}", ran.all());
     }
     texts(&stage.sandbox.work("state"), &mut seen);
     seen.push(("the issue".to_owned(), format!("{:?}", stage.github.issue(REPO, stage.issue))));
