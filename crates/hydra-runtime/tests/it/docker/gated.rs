@@ -264,6 +264,9 @@ async fn pass(mut client: UnixStream, changes: Arc<AtomicUsize>, nth: usize) {
         );
         _ = client.write_all(answer.as_bytes()).await;
         _ = client.shutdown().await;
+        // Who is still sending would hear of a broken pipe before it hears the answer.
+        let rest = async { while client.read(&mut piece).await.is_ok_and(|read| read > 0) {} };
+        _ = tokio::time::timeout(Duration::from_secs(2), rest).await;
         return;
     }
     let Ok(mut engine) = UnixStream::connect(super::SOCKET).await else { return };
