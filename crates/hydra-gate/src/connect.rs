@@ -3,6 +3,7 @@
 use crate::{
     events::Refused,
     gate::Gate,
+    refusal,
     tls::{carry, finish, inner, judge},
 };
 use hydra_core::egress::{DenyReason, HostName};
@@ -111,19 +112,11 @@ pub(crate) async fn serve(
     }
 }
 
-/// What a refused request is answered. The sentence stands where npm and others look for one that they can print.
-pub(crate) fn said(reason: DenyReason, what: &str) -> serde_json::Value {
-    let message = format!(
-        "{what} is refused by the egress fence of this job ({reason}); `hydra egress denials` says what would open it"
-    );
-    serde_json::json!({ "error": message, "type": "egress_denied", "reason": reason, "host": what })
-}
-
 /// 403 with the reason, for programs and for people.
 async fn refuse(gate: &Gate, mut stream: TcpStream, reason: DenyReason, refused: Refused) -> io::Result<()> {
     let host = refused.host.clone().unwrap_or_default();
     gate.events.denied(reason, refused);
-    let body = said(reason, &host).to_string();
+    let body = refusal::document(reason, &host).to_string();
     let head = format!(
         "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()

@@ -221,16 +221,20 @@ async fn copied(
 async fn moved(from: &TcpStream, to: &TcpStream, pipe: &Pipe, bound: Bound<'_>) -> Result<Carried, Stop> {
     let (out, into) = pipe;
     let how = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
-    let mut turn = 0;
+    let (mut turn, mut moved) = (0, false);
     loop {
         let taken = from.try_io(Interest::READABLE, || Ok(splice(from, None, into, None, WIDE, how)?));
         let length = match taken {
             Ok(0) => return Ok(Carried::End),
             Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Carried::Many),
+            // Where nothing could be moved although something is there (an urgent byte stops a pipe), it is copied next.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(if moved { Carried::Many } else { Carried::Few });
+            }
             Err(error) => return Err(error.into()),
         };
         bound.carry(length)?;
+        moved = true;
         let mut left = length;
         while left > 0 {
             match to.async_io(Interest::WRITABLE, || Ok(splice(out, None, to, None, left, how)?)).await? {

@@ -158,7 +158,7 @@ fn weight(head: &http::request::Parts) -> u64 {
 }
 
 fn refusal(status: StatusCode, reason: DenyReason, what: &str) -> Answer {
-    told(status, &crate::connect::said(reason, what))
+    told(status, &crate::refusal::document(reason, what))
 }
 
 fn failure(message: &str) -> Answer {
