@@ -6,6 +6,7 @@ mod documents;
 mod edges;
 mod files;
 mod licences;
+mod orphans;
 mod words;
 
 /// One file of the checkout.
@@ -34,6 +35,7 @@ pub(crate) fn findings(root: &Path) -> Vec<String> {
     let sources = sources(root);
     let mut findings = edges::check(root);
     findings.extend(files::check(root, &sources));
+    findings.extend(orphans::check(&sources));
     findings.extend(words::check(&sources));
     findings.extend(documents::check(root, &sources));
     findings.extend(licences::check(root));
