@@ -6,7 +6,7 @@ use std::{fs::OpenOptions, io::Write as _, time::Duration};
 
 mod measure;
 
-pub use measure::{best, median, timed};
+pub use measure::{best, median, middle, timed};
 
 /// The variable that names the file that figures are appended to, one JSON object a line. `cargo xtask bench` sets it.
 pub const OUT: &str = "HYDRA_BENCH_OUT";

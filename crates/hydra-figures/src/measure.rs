@@ -12,7 +12,13 @@ pub fn timed(call: impl FnOnce()) -> Duration {
 /// The median of `runs` calls, after one that warms up: for what has outliers by nature, such as processes and containers.
 pub fn median(runs: usize, mut call: impl FnMut()) -> Duration {
     call();
-    let mut all: Vec<Duration> = (0..runs.max(1)).map(|_| timed(&mut call)).collect();
+    let all: Vec<Duration> = (0..runs.max(1)).map(|_| timed(&mut call)).collect();
+    middle(all)
+}
+
+/// The median of what was measured elsewhere; zero of nothing.
+#[must_use]
+pub fn middle(mut all: Vec<Duration>) -> Duration {
     all.sort_unstable();
     all.get(all.len() / 2).copied().unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use hydra_core::{
     job::{ImageRef, JobSpec, Network, RuntimeStatus},
     ports::{Runtime, Selector, Started},
 };
-use hydra_figures::{Aim, Figure, left_out, ratio};
+use hydra_figures::{Aim, Figure, left_out, middle, ratio};
 use hydra_runtime::{DockerConfig, DockerRuntime};
 use image::docker;
 use std::{
@@ -151,11 +151,6 @@ fn ends_at_once() -> ImageRef {
     assert!(output.status.success(), "docker build");
     let pin = docker(&["image", "inspect", "--format", "{{.Id}}", name]);
     ImageRef { name: name.to_owned(), pin }
-}
-
-fn middle(mut all: Vec<Duration>) -> Duration {
-    all.sort_unstable();
-    all.get(all.len() / 2).copied().unwrap_or_default()
 }
 
 fn ms(took: Duration) -> u128 {

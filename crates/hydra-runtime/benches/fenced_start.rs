@@ -15,7 +15,7 @@ use hydra_core::{
     job::{Gated, ImageRef, JobSpec, Network, Withheld},
     ports::{Runtime, Started},
 };
-use hydra_figures::{Aim, Figure, left_out};
+use hydra_figures::{Aim, Figure, left_out, middle};
 use hydra_runtime::{DockerConfig, DockerRuntime};
 use image::docker;
 use std::{
@@ -111,9 +111,4 @@ async fn started(runtime: &DockerRuntime, spec: &JobSpec) -> Duration {
     runtime.stop(&spec.key.id(), Duration::ZERO).await.unwrap();
     runtime.remove(&spec.key.id()).await.unwrap();
     took
-}
-
-fn middle(mut all: Vec<Duration>) -> Duration {
-    all.sort_unstable();
-    all.get(all.len() / 2).copied().unwrap_or_default()
 }
