@@ -1,5 +1,6 @@
 //! The Docker runtime on a real engine: under the suite, and what is its alone.
 
+mod broken;
 mod faults;
 mod gated;
 pub(crate) mod image;

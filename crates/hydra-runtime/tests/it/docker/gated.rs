@@ -1,4 +1,4 @@
-//! Jobs behind a gate: started, told, adopted and removed as one unit; a step that fails leaves nothing and starts nothing.
+//! Jobs behind a gate: started, told, adopted and removed as one unit.
 
 use super::{Yard, docker, exit, output, ready, runtime};
 use hydra_core::{
@@ -7,23 +7,13 @@ use hydra_core::{
         DenyReason,
         gate::{GateAccount, GateConfig, GateLimits, GateLine, ModelApi, ModelRoute, SCHEMA, Upstream},
     },
-    job::{EnvValue, Gated, ImageRef, JobSpec, Network, RuntimeStatus, Withheld},
+    job::{EnvValue, Gated, ImageRef, JobSpec, Network, Withheld},
     ports::{AccountKind, Runtime, RuntimeErrorKind, Selector, Started},
 };
-use hydra_runtime::{DockerConfig, DockerRuntime};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    path::Path,
     time::{Duration, Instant},
-};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{UnixListener, UnixStream},
-    task::JoinSet,
 };
 
 /// The gate's image, as `cargo xtask images` has pinned it.
@@ -213,96 +203,6 @@ async fn a_gate_that_cannot_prove_its_fence_refuses_the_job_and_says_why() {
     let error = yard.runtime.start(&spec).await.unwrap_err();
     assert_ne!(error.kind, RuntimeErrorKind::Unavailable, "{error}");
     assert_eq!(yard.left(), "");
-    yard.clear().await;
-    docker(&["network", "rm", &network]);
-}
-
-/// An engine whose nth request that changes something fails.
-struct Faulty {
-    socket: PathBuf,
-    _dir: tempfile::TempDir,
-    tasks: JoinSet<()>,
-    changes: Arc<AtomicUsize>,
-}
-
-impl Faulty {
-    fn at(nth: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("engine.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
-        let changes = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&changes);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut open = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(pass(stream, Arc::clone(&counted), nth));
-            }
-        });
-        Self { socket, _dir: dir, tasks, changes }
-    }
-}
-
-async fn pass(mut client: UnixStream, changes: Arc<AtomicUsize>, nth: usize) {
-    let mut head = Vec::new();
-    let mut piece = [0; 4096];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        let Ok(read) = client.read(&mut piece).await else { return };
-        if read == 0 {
-            return;
-        }
-        head.extend_from_slice(&piece[..read]);
-    }
-    // What takes away is let through: a start that failed must be able to clear up.
-    let changes_something = (head.starts_with(b"POST") || head.starts_with(b"PUT"))
-        && !String::from_utf8_lossy(&head).contains("/networks/");
-    if changes_something && changes.fetch_add(1, Ordering::SeqCst) + 1 == nth {
-        let body = r#"{"message":"a fault was put in"}"#;
-        let answer = format!(
-            "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        _ = client.write_all(answer.as_bytes()).await;
-        _ = client.shutdown().await;
-        // Who is still sending would hear of a broken pipe before it hears the answer.
-        let rest = async { while client.read(&mut piece).await.is_ok_and(|read| read > 0) {} };
-        _ = tokio::time::timeout(Duration::from_secs(2), rest).await;
-        return;
-    }
-    let Ok(mut engine) = UnixStream::connect(super::SOCKET).await else { return };
-    if engine.write_all(&head).await.is_ok() {
-        _ = tokio::io::copy_bidirectional(&mut client, &mut engine).await;
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs images"]
-async fn whatever_step_of_a_start_fails_the_job_does_not_start_and_nothing_is_left() {
-    let mut yard = Yard::new();
-    let mut spec = yard.job("echo ran; sleep 600");
-    let network = gated(&yard, &mut spec);
-    closed_network(&network);
-    let Network::Gated(gate) = &mut spec.network else { unreachable!() };
-    gate.services = vec![super::services::sleeper()];
-    let mut steps = 0;
-    for nth in 1..60 {
-        let mut faulty = Faulty::at(nth);
-        let config = DockerConfig { socket: faulty.socket.clone(), instance: yard.instance.clone() };
-        let started = DockerRuntime::new(config).start(&spec).await;
-        let changes = faulty.changes.load(Ordering::SeqCst);
-        faulty.tasks.shutdown().await;
-        if changes < nth {
-            assert_eq!(started.unwrap(), Started::New);
-            break;
-        }
-        steps = nth;
-        let error = started.unwrap_err();
-        assert!(error.message.contains("a fault was put in"), "{nth}: {error}");
-        assert_eq!(yard.left(), "", "after a fault at request {nth}: {error}");
-    }
-    println!("{steps} requests of a start were made to fail, one after the other");
-    assert!(steps >= 12, "{steps} requests");
-    assert!(matches!(super::status(&yard.runtime, &spec).await, Some(RuntimeStatus::Running)));
     yard.clear().await;
     docker(&["network", "rm", &network]);
 }

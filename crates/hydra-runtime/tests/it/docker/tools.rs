@@ -51,6 +51,26 @@ try() {
 /// A name and what the shell is told.
 type Try = (&'static str, String);
 
+/// What a language's own clients say by name, by handshake at an address and by proxy. `page` makes a line of what stands before the program and
+/// a host, `shake` one of a host and an address.
+async fn of_a_language(page: fn(&str, &str) -> String, shake: fn(&str, &str) -> String, proxy: &str) -> String {
+    let mut scene = Scene::new();
+    scene.reaches(&[("denied", page("", DENIED))]).await;
+    let allowed = "api.example.org";
+    let tries = [
+        ("allowed", page("", allowed)),
+        // It is nobody's: the name goes to its own address wherever it is dialled.
+        ("allowed-elsewhere", shake(allowed, "11.9.9.9")),
+        ("allowed-by-proxy", page(proxy, allowed)),
+        ("denied", page("", DENIED)),
+        ("denied-by-address", shake(DENIED, "11.9.9.9")),
+        ("denied-by-proxy", page(proxy, DENIED)),
+    ];
+    let seen = scene.fenced(&[allowed], &tries).await;
+    scene.clear().await;
+    seen.text()
+}
+
 /// How one of them ended.
 struct Said {
     name: String,

@@ -1,6 +1,6 @@
 //! Python's own clients: `urllib`, and `ssl` over a socket.
 
-use super::{DENIED, Scene};
+use super::of_a_language;
 use insta::assert_snapshot;
 
 /// What goes wrong is said in the last line of a traceback; here without the others.
@@ -25,20 +25,8 @@ fn shake(host: &str, address: &str) -> String {
 #[tokio::test]
 #[ignore = "needs images"]
 async fn python_is_refused_by_name_and_by_handshake() {
-    let mut scene = Scene::new();
-    scene.reaches(&[("denied", page("", DENIED))]).await;
-    let proxy = "HTTPS_PROXY=http://127.0.0.1:443";
-    let tries = [
-        ("allowed", page("", "api.example.org")),
-        ("allowed-elsewhere", shake("api.example.org", "11.9.9.9")),
-        ("allowed-by-proxy", page(proxy, "api.example.org")),
-        ("denied", page("", DENIED)),
-        ("denied-by-address", shake(DENIED, "11.9.9.9")),
-        ("denied-by-proxy", page(proxy, DENIED)),
-    ];
-    let seen = scene.fenced(&["api.example.org"], &tries).await;
-    scene.clear().await;
-    assert_snapshot!(seen.text(), @r#"
+    let said = of_a_language(page, shake, "HTTPS_PROXY=http://127.0.0.1:443").await;
+    assert_snapshot!(said, @r#"
     == allowed: exit 0
     this is api.example.org
     == allowed-elsewhere: exit 0
