@@ -26,6 +26,18 @@ const KEYS: &[&str] = &["commands", "toolchain", "services", "egress", "protecte
 const COMMANDS: &[&str] = &["setup", "lint", "test", "build"];
 const TOOLCHAIN: &[&str] = &["image", "setup", "cache"];
 
+/// The entry of `[egress]` that is no container type.
+const ONLY: &str = "only";
+
+/// A host pattern as the file has it, and its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostLine<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// The line, 1 for the first.
+    pub line: u32,
+}
+
 /// What the repository says. Absent is the same as empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,8 +48,11 @@ pub struct Target {
     pub toolchain: Toolchain,
     /// Side services, by names from the organisation's list; builder and quality reach them on loopback.
     pub services: Vec<String>,
-    /// Extra host names per container type; only what the organisation's floor allows.
+    /// Extra host names per container type, only what the organisation's floor allows; and, as `only`, what is left of all of it.
     pub egress: BTreeMap<String, Vec<String>>,
+    /// The line of each of them.
+    #[serde(skip)]
+    egress_lines: BTreeMap<String, Vec<u32>>,
     /// Paths that no agent may change: exact, a folder with `/` at the end, or with `*`, `**` and `?`.
     pub protected: Vec<String>,
     /// Where an agent's changes may lie, in the same form; empty: anywhere. The change's own folder is always among them.
@@ -95,11 +110,12 @@ impl Target {
         let table = DeTable::parse(text).map_err(|error| broken(&error))?;
         let mut faults = Vec::new();
         unknown_keys(text, table.get_ref(), &mut faults);
-        hosts(text, table.get_ref(), &mut faults);
+        let egress_lines = hosts(text, table.get_ref(), &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
         let target: Self = toml::from_str(text).map_err(|error| broken(&error))?;
+        let target = Self { egress_lines, ..target };
         target.check(text, &mut faults);
         if faults.is_empty() { Ok(target) } else { Err(faults) }
     }
@@ -128,8 +144,21 @@ impl Target {
 
     /// The extra hosts of a container type.
     #[must_use]
-    pub fn hosts(&self, container: ContainerType) -> &[String] {
-        self.egress.get(container.as_str()).map_or(&[], Vec::as_slice)
+    pub fn hosts(&self, container: ContainerType) -> Vec<HostLine<'_>> {
+        self.listed(container.as_str()).unwrap_or_default()
+    }
+
+    /// All that any of its containers may reach of what the organisation allows, where it says so.
+    #[must_use]
+    pub fn only(&self) -> Option<Vec<HostLine<'_>>> {
+        self.listed(ONLY)
+    }
+
+    fn listed(&self, name: &str) -> Option<Vec<HostLine<'_>>> {
+        let lines = self.egress_lines.get(name).map_or(&[][..], Vec::as_slice);
+        let at = |index: usize| lines.get(index).copied().unwrap_or(1);
+        let texts = self.egress.get(name)?.iter().enumerate();
+        Some(texts.map(|(index, text)| HostLine { text, line: at(index) }).collect())
     }
 
     fn check(&self, text: &str, faults: &mut Vec<Diagnostic>) {
@@ -166,7 +195,7 @@ impl Target {
 }
 
 fn unknown_keys(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
-    let containers: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).collect();
+    let containers: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).chain([ONLY]).collect();
     for (key, value) in table {
         let inner = match key.get_ref().as_ref() {
             "commands" => COMMANDS,
@@ -191,19 +220,26 @@ fn unknown_keys(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Every line of `[egress]` that is no pattern. Whether the organisation's floor allows a pattern is seen when a job is ordered.
-fn hosts(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) {
-    let Some(DeValue::Table(types)) = table.get("egress").map(Spanned::get_ref) else { return };
-    let lists = types.values().filter_map(|list| list.get_ref().as_array());
-    for entry in lists.flatten() {
-        let DeValue::String(line) = entry.get_ref() else { continue };
-        let Err(error) = line.parse::<HostPattern>() else { continue };
-        let fault = Diagnostic::line(FILE, line_of(text, entry.span().start), error.to_string());
-        faults.push(match HostPattern::suggestion(line) {
-            Some(help) => fault.hint(help),
-            None => fault,
-        });
+/// The line of every entry of `[egress]`; those that are no pattern are faults. Whether the organisation allows a pattern is seen when a job is
+/// ordered.
+fn hosts(text: &str, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) -> BTreeMap<String, Vec<u32>> {
+    let mut lines = BTreeMap::new();
+    let Some(DeValue::Table(types)) = table.get("egress").map(Spanned::get_ref) else { return lines };
+    for (name, list) in types {
+        let entries = list.get_ref().as_array().into_iter().flatten();
+        let at = entries.clone().map(|entry| line_of(text, entry.span().start)).collect();
+        lines.insert(name.get_ref().to_string(), at);
+        for entry in entries {
+            let DeValue::String(line) = entry.get_ref() else { continue };
+            let Err(error) = line.parse::<HostPattern>() else { continue };
+            let fault = Diagnostic::line(FILE, line_of(text, entry.span().start), error.to_string());
+            faults.push(match HostPattern::suggestion(line) {
+                Some(help) => fault.hint(help),
+                None => fault,
+            });
+        }
     }
+    lines
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{
     host::{Endpoint, HostError, HostName, HostPattern},
     inspect::InspectRule,
 };
-use crate::{ContainerType, digest::sha256_hex};
+use crate::{ContainerType, digest::sha256_hex, target::HostLine};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,33 +95,54 @@ impl EgressPolicy {
     }
 
     /// This policy with a repository's extra hosts for one container type, each of which must lie within the floor (or be
-    /// allowed to that type already). `place` names the file for errors, such as `.hydra.toml`.
+    /// allowed to that type already). `file` is named in errors, with the line.
     ///
     /// # Errors
     /// The first line that is no pattern, or that loosens the floor.
-    pub fn with_repository(&self, kind: ContainerType, lines: &[String], place: &str) -> Result<Self, PolicyError> {
+    pub fn with_repository(
+        &self,
+        kind: ContainerType,
+        lines: &[HostLine<'_>],
+        file: &str,
+    ) -> Result<Self, PolicyError> {
         let mut policy = self.clone();
         for line in lines {
-            let pattern: HostPattern =
-                line.parse().map_err(|error| PolicyError::Host { place: place.to_owned(), error })?;
+            let pattern = parsed(line, file)?;
             let allowed = self.floor.iter().chain(self.hosts(kind)).any(|wide| wide.covers(&pattern));
             if !allowed {
-                return Err(PolicyError::Loosens { place: place.to_owned(), line: pattern });
+                return Err(PolicyError::Loosens { place: format!("{file}:{}", line.line), line: pattern });
             }
             policy.extra.entry(kind).or_default().insert(pattern);
         }
         Ok(policy)
     }
 
-    /// This policy with a narrower floor: every line of it must lie within the floor so far.
+    /// What is left of this policy where a repository needs no more than these lines, each of which must lie within one of it. A self-hosted
+    /// model API stays.
     ///
     /// # Errors
-    /// The first line that loosens it.
-    pub fn tightened(&self, floor: &BTreeSet<HostPattern>, place: &str) -> Result<Self, PolicyError> {
-        match floor.iter().find(|line| !self.floor.iter().any(|wide| wide.covers(line))) {
-            Some(line) => Err(PolicyError::Loosens { place: place.to_owned(), line: line.clone() }),
-            None => Ok(Self { floor: floor.clone(), ..self.clone() }),
+    /// The first line that is no pattern, or that no line of the policy covers.
+    pub fn tightened(&self, lines: &[HostLine<'_>], file: &str) -> Result<Self, PolicyError> {
+        let mut wanted = BTreeSet::new();
+        for line in lines {
+            let pattern = parsed(line, file)?;
+            let mut all = self.base.iter().chain(self.extra.values().flatten()).chain(&self.floor);
+            if !all.any(|wide| wide.covers(&pattern)) {
+                return Err(PolicyError::Loosens { place: format!("{file}:{}", line.line), line: pattern });
+            }
+            wanted.insert(pattern);
         }
+        let left = |own: &BTreeSet<HostPattern>| -> BTreeSet<HostPattern> {
+            let kept = own.iter().filter(|line| wanted.iter().any(|wide| wide.covers(line)));
+            let narrower = wanted.iter().filter(|line| own.iter().any(|wide| wide.covers(line)));
+            kept.chain(narrower).cloned().collect()
+        };
+        Ok(Self {
+            base: left(&self.base),
+            extra: self.extra.iter().map(|(kind, hosts)| (*kind, left(hosts))).collect(),
+            floor: left(&self.floor),
+            ..self.clone()
+        })
     }
 
     /// SHA-256 of its canonical form: equal policies have equal hashes, whatever order they were written in.
@@ -148,6 +169,10 @@ impl EgressPolicy {
     }
 }
 
+fn parsed(line: &HostLine<'_>, file: &str) -> Result<HostPattern, PolicyError> {
+    line.text.parse().map_err(|error| PolicyError::Host { place: format!("{file}:{}", line.line), error })
+}
+
 /// Whether containers of this type run a coding agent.
 const fn has_agent(kind: ContainerType) -> bool {
     match kind {
@@ -172,26 +197,38 @@ mod tests {
     #[test]
     fn a_repository_may_use_the_floor_and_not_leave_it() {
         let policy = EgressPolicy { floor: patterns(&["*.example.com"]), ..EgressPolicy::default() };
-        let wider =
-            policy.with_repository(ContainerType::Builder, &["maven.example.com".into()], ".hydra.toml").unwrap();
+        let with =
+            |text, line| policy.with_repository(ContainerType::Builder, &[HostLine { text, line }], ".hydra.toml");
+        let wider = with("maven.example.com", 3).unwrap();
         assert!(wider.hosts(ContainerType::Builder).contains(&"maven.example.com".parse::<HostPattern>().unwrap()));
         assert!(!wider.hosts(ContainerType::Reviewer).contains(&"maven.example.com".parse::<HostPattern>().unwrap()));
-        let error =
-            policy.with_repository(ContainerType::Builder, &["paste.test.org".into()], ".hydra.toml").unwrap_err();
+        let error = with("paste.test.org", 7).unwrap_err();
         assert_eq!(
             error.to_string(),
-            ".hydra.toml: paste.test.org loosens the organisation's egress floor; ask for it to be added to the floor, or leave it out"
+            ".hydra.toml:7: paste.test.org loosens the organisation's egress floor; ask for it to be added to the floor, or leave it out"
         );
-        let error = policy.with_repository(ContainerType::Builder, &["*.com".into()], ".hydra.toml").unwrap_err();
-        assert!(error.to_string().contains("public suffix"), "{error}");
+        let error = with("*.com", 9).unwrap_err();
+        assert!(
+            error.to_string().starts_with(".hydra.toml:9: ") && error.to_string().contains("public suffix"),
+            "{error}"
+        );
     }
 
     #[test]
-    fn a_floor_only_gets_narrower() {
+    fn a_repository_may_do_with_less_and_not_with_more() {
         let policy = EgressPolicy { floor: patterns(&["*.example.com"]), ..EgressPolicy::default() };
-        assert!(policy.tightened(&patterns(&["a.example.com"]), "hydra.toml").is_ok());
-        let error = policy.tightened(&patterns(&["a.example.com", "a.example.org"]), "hydra.toml").unwrap_err();
-        assert!(error.to_string().contains("a.example.org"), "{error}");
+        let only = |texts: &[&'static str]| {
+            let lines: Vec<_> = (1..).zip(texts).map(|(line, text)| HostLine { text, line }).collect();
+            policy.tightened(&lines, ".hydra.toml")
+        };
+        let less = only(&["pypi.org", "maven.example.com"]).unwrap();
+        assert_eq!((less.base.len(), less.extra[&ContainerType::Builder].clone()), (0, patterns(&["pypi.org"])));
+        assert_eq!(less.floor, patterns(&["maven.example.com"]));
+        assert_ne!(less.hash(), policy.hash());
+        assert!(only(&[]).unwrap().hosts(ContainerType::Builder).is_empty());
+        assert_eq!(only(&["*.example.com"]).unwrap().floor, policy.floor);
+        let error = only(&["pypi.org", "paste.test.org"]).unwrap_err();
+        assert!(error.to_string().starts_with(".hydra.toml:2: paste.test.org loosens"), "{error}");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct IssueSnapshot {
     pub head_descends: bool,
     /// Whether the work branch conflicts with the base branch as it is now.
     pub conflicts: bool,
-    /// The target's own commands at the pinned base (`.hydra.toml`): whether there are any, or why it cannot be read.
+    /// The target's own commands at the pinned base (`.hydra.toml`): whether there are any, or why it cannot be used.
     pub commands: Result<bool, String>,
     /// Verified verdicts: signature good, author the right identity, this issue and generation. Any head.
     pub verdicts: Vec<VerdictSeen>,

@@ -24,7 +24,8 @@ fn a_whole_file_is_read() {
     let target = Target::parse(text.as_bytes()).unwrap();
     let commands: Vec<_> = target.quality().into_iter().map(|c| format!("{}: {}", c.name, c.command)).collect();
     assert_eq!(commands, ["setup: npm ci", "lint: make lint", "test: make test"]);
-    assert_eq!(target.hosts(ContainerType::Builder), ["registry.example.org"]);
+    assert_eq!(target.hosts(ContainerType::Builder), [HostLine { text: "registry.example.org", line: 11 }]);
+    assert_eq!(target.only(), None);
     assert!(target.hosts(ContainerType::Quality).is_empty() && target.checks_anything());
     assert_eq!(Target::parse(b""), Ok(Target::default()));
 }
@@ -69,4 +70,15 @@ proptest! {
     fn never_panics(text in "(\\[commands\\]|\\[|\\]|test|=|\"|\n|'|egress|\\.|\\PC){0,30}") {
         let _ = Target::parse(text.as_bytes());
     }
+}
+
+#[test]
+fn what_is_left_of_the_organisations_hosts_is_read_with_its_lines() {
+    let text = "[egress]\nonly = [\n  \"pypi.org\",\n  \"*.example.org\",\n]\n";
+    let target = Target::parse(text.as_bytes()).unwrap();
+    let line = |text, line| HostLine { text, line };
+    assert_eq!(target.only(), Some(vec![line("pypi.org", 3), line("*.example.org", 4)]));
+    assert_eq!(Target::parse(b"[egress]\nonly = []\n").unwrap().only(), Some(vec![]));
+    let faults = Target::parse(b"[egress]\nonly = [\"https://pypi.org\"]\n").unwrap_err();
+    assert!(faults[0].to_string().starts_with(".hydra.toml:2: "), "{faults:?}");
 }

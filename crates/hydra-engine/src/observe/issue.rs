@@ -2,6 +2,7 @@
 
 use super::{People, PinnedIssue, Unseen, World, change, pin, pulls, record};
 use crate::{
+    order,
     outcome::{self, Order},
     watch::Shared,
 };
@@ -62,7 +63,9 @@ impl Look<'_> {
         };
         let base = known.and_then(|record| record.base.clone()).unwrap_or_else(|| base_tip.clone());
         let change = self.change(&issue, &base, pinned.as_ref()).await?;
-        let commands = change::read_target(shared, &key.repo, &base).await?.map(|target| target.checks_anything());
+        let target = change::read_target(shared, &key.repo, &base).await?;
+        let commands =
+            target.and_then(|target| order::fits(&shared.config, &target).map(|()| target.checks_anything()));
         let (head_descends, conflicts) = self.relation(&repo, known, &base_tip, head_tip.as_ref()).await?;
         let generation = known.map_or(hydra_core::Generation(1), |record| record.generation);
         let verdicts = pulls::verdicts(shared, key, generation, &pulls);

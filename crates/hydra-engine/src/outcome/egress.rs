@@ -2,8 +2,8 @@
 
 use hydra_core::egress::{Told, gate::Reached};
 
-/// Hosts of either kind that are named; the rest is counted.
-const NAMED: usize = 20;
+/// Bytes of either list of hosts; the rest is counted. The report has room for both and for what stands before them.
+const NAMED: usize = 170;
 
 /// One line.
 pub(super) fn summary(told: &Told) -> String {
@@ -15,20 +15,29 @@ pub(super) fn summary(told: &Told) -> String {
         told.denied.iter().map(|denial| format!("{} ({}, {} times)", denial.about(), denial.reason, denial.count));
     let proof = told.proof.as_ref().map(|proof| {
         let rules = proof.rules.get(..12).unwrap_or(&proof.rules);
-        format!("; proved before the start: {}, rules {rules}", proof.tried.len())
+        format!("proved before the start: {}, rules {rules}; ", proof.tried.len())
     });
-    let policy = told.policy.get(..12).map(|policy| format!("; policy {policy}"));
+    let policy = told.policy.get(..12).map(|policy| format!("policy {policy}; "));
     let (reached, refused) = (listed(hosts.collect()), listed(refusals.collect()));
-    format!("reached: {reached}; refused: {refused}{}{}", proof.unwrap_or_default(), policy.unwrap_or_default())
+    // What is short and always the same stands first: a report that is cut keeps it.
+    format!("{}{}reached: {reached}; refused: {refused}", proof.unwrap_or_default(), policy.unwrap_or_default())
 }
 
-fn listed(mut all: Vec<String>) -> String {
+fn listed(all: Vec<String>) -> String {
     if all.is_empty() {
         return "nothing".to_owned();
     }
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    let text = all.join(", ");
+    let mut text = String::new();
+    let mut named = 0;
+    for one in &all {
+        if named > 0 && text.len() + one.len() > NAMED {
+            break;
+        }
+        text.push_str(if named > 0 { ", " } else { "" });
+        text.push_str(one);
+        named += 1;
+    }
+    let more = all.len() - named;
     if more == 0 { text } else { format!("{text} and {more} more") }
 }
 
@@ -79,7 +88,10 @@ mod tests {
         let proof = Some(Proof { rules: "ab".repeat(32), tried: vec!["one".into(), "two".into()] });
         assert_eq!(
             summary(&Told { proof, policy: "cd".repeat(32), ..Told::default() }),
-            "reached: nothing; refused: nothing; proved before the start: 2, rules abababababab; policy cdcdcdcdcdcd"
+            "proved before the start: 2, rules abababababab; policy cdcdcdcdcdcd; reached: nothing; refused: nothing"
         );
+        let many = (0..50).map(|n| Reached { host: format!("host-{n}.example.org"), connections: 1, up: 1, down: 1 });
+        let text = summary(&Told { reached: many.collect(), ..Told::default() });
+        assert!(text.len() < 400 && text.contains(" and 47 more; refused: nothing"), "{} {text}", text.len());
     }
 }

@@ -301,3 +301,31 @@ async fn a_status_comment_that_was_taken_away_before_there_is_a_pull_request_sta
     holds(&story.reasons(&ended), &["the status comment is missing though work exists"]);
     assert_eq!(story.runtime().started().len(), started, "what was spent is not forgotten");
 }
+
+#[tokio::test]
+async fn a_repository_that_asks_for_more_than_the_organisation_allows_gets_no_job_and_the_issue_says_why() {
+    let asked = [
+        (
+            "[egress]\nbuilder = [\n  \"pypi.org\",\n  \"paste.test.org\",\n]\n",
+            ".hydra.toml:6: paste.test.org loosens the organisation's egress floor",
+            "ask for it to be added to the floor, or leave it out",
+        ),
+        (
+            "[toolchain]\nimage = \"cobol\"\n",
+            ".hydra.toml names the image \"cobol\"",
+            "not among the toolchains of hydra.toml",
+        ),
+        ("services = [\"oracle\"]\n", ".hydra.toml names side services", "they stand behind a gate"),
+    ];
+    for (more, wrong, next) in asked {
+        let commands = "[commands]\ntest = \"sh tests/run.sh\"\n";
+        // A bare key stands before the first table.
+        let text = if more.starts_with('[') { format!("{commands}{more}") } else { format!("{more}{commands}") };
+        let story = played(well).file(".hydra.toml", &text).begin().await;
+        let mut engine = story.engine("1");
+        story.run(&mut engine).await;
+        holds(&story.headline(), &[wrong, next]);
+        assert_eq!((story.stages(), story.branch(), story.pulls().len()), (vec![], None, 0), "{wrong}");
+        story.nothing_more_is_written(&mut engine).await;
+    }
+}
