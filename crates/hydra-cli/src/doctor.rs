@@ -1,8 +1,10 @@
 //! What `hydra doctor` looks at: small checks, each with a result and how to mend it. A check that could not be made is no success.
 
 pub mod docker;
+mod fence;
 pub mod forge;
 pub mod machine;
+mod rows;
 
 use serde::Serialize;
 

@@ -2,9 +2,9 @@
 
 use crate::failure::Failure;
 use hydra_engine::Engine;
-use std::{io, time::Duration};
+use std::{future::pending, io, time::Duration};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn counted<T, W: Future<Output = T>>(work: impl FnOnce(Heard) -
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
-                _ = async { match &mut hangup { Some(hangup) => hangup.recv().await, None => std::future::pending().await } } => {}
+                () = next(hangup.as_mut()) => {}
             }
             told.send_modify(|count| *count += 1);
         }
@@ -48,6 +48,14 @@ pub(super) async fn counted<T, W: Future<Output = T>>(work: impl FnOnce(Heard) -
     tokio::select! {
         done = work(Heard(heard)) => Ok(done),
         never = listen => never,
+    }
+}
+
+/// The next one; never, where it is not listened to.
+async fn next(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => pending().await,
     }
 }
 

@@ -148,7 +148,8 @@ pub fn merge(
             figment::error::Kind::MissingField(name) => format!("`{name}` is missing"),
             _ => "its value is not possible".to_owned(),
         };
-        Problem::config(format!("`{key}`: {why}")).maybe_at(place)
+        let help = "`hydra config schema --format markdown` says what each key may hold";
+        Problem::config(format!("`{key}`: {why}")).maybe_at(place).help(help)
     })?;
     let mut shown = Vec::new();
     if let Ok(root) = figment.find_value("") {

@@ -7,6 +7,7 @@ mod forge;
 mod inspect;
 mod policies;
 mod tokens;
+mod upstream;
 
 use crate::{harness::Sandbox, stage::Stage};
 use hydra_cli::exit::Exit;

@@ -7,6 +7,9 @@ use std::path::Path;
 /// Bytes of an authority's file, at most.
 const MOST: u64 = 256 * 1024;
 
+/// What is to be done about an authority that cannot be used.
+pub(super) const NEXT: &str = "name a file of certificates in PEM, or leave it out for the authorities of the web";
+
 /// A file of certificates, and of nothing else.
 pub(super) fn authority(path: &Path) -> Result<String, String> {
     let wrong = |why: &str| format!("{}: {why}", path.display());
@@ -34,7 +37,8 @@ pub(super) fn of_the_model(pass: &mut Pass<'_>, root: &Path) -> Option<String> {
             "set egress.mode = \"isolated\" and credentials.model = \"withheld\", or leave the file out".to_owned();
         pass.report(key, "only a gate that signs for the agent can be told whom to believe", Some(help));
     } else if !pass.values.models.base_url.as_ref().is_some_and(|url| url.starts_with("https://")) {
-        pass.report(key, "there is no `models.base_url` that begins with https://", None);
+        let help = "set `models.base_url` to the API that the authority stands for, or leave the file out".to_owned();
+        pass.report(key, "there is no `models.base_url` that begins with https://", Some(help));
     }
-    authority(&root.join(file)).map_err(|why| pass.report(key, why, None)).ok()
+    authority(&root.join(file)).map_err(|why| pass.report(key, why, Some(NEXT.to_owned()))).ok()
 }

@@ -1,6 +1,9 @@
 //! `egress.inspect`: hosts whose requests are looked into.
 
-use super::{Pass, authority::authority};
+use super::{
+    Pass,
+    authority::{NEXT, authority},
+};
 use crate::config::runtime::{EgressMode, Inspect};
 use hydra_core::egress::{EgressPolicy, HostName, InspectError, InspectRule, shared};
 use std::{
@@ -79,7 +82,7 @@ fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<
         Some(file) => match authority(&root.join(file)) {
             Ok(pem) => Some(pem),
             Err(why) => {
-                pass.report(&format!("{key}.authority_file"), why, None);
+                pass.report(&format!("{key}.authority_file"), why, Some(NEXT.to_owned()));
                 return None;
             }
         },

@@ -5,7 +5,7 @@ use crate::harness::Sandbox;
 use insta::assert_snapshot;
 
 /// What `hydra config check` says of a hydra.toml with these lines, in short: place and cause.
-fn says(lines: &str, credentials: &str) -> String {
+pub(super) fn says(lines: &str, credentials: &str) -> String {
     let sandbox = Sandbox::new();
     sandbox.write("hydra.toml", lines);
     if !credentials.is_empty() {
@@ -50,6 +50,7 @@ error: [work]/hydra.toml:3: `egress.inspect."registry.npmjs.org".paths`: "/a/../
 error: [work]/hydra.toml:11: `egress.inspect."static.crates.io".methods`: without a method nothing can be asked
   help: leave `methods` out for GET and HEAD, or leave the host out of the lists
 error: [work]/hydra.toml:12: `egress.inspect."static.crates.io".authority_file`: [work]/nope.pem: No such file or directory (os error 2)
+  help: name a file of certificates in PEM, or leave it out for the authorities of the web
 "##);
 }
 
