@@ -127,7 +127,7 @@ pub(crate) async fn judged(
         // What it left cannot be taken (a link out of the folder, say): that will not change.
         Err(error) if error.kind == RuntimeErrorKind::Refused => {
             let kind = broken("output", format!("its outputs are refused: {error}"));
-            return Ok(Some(settle(shared, job, Spend::default(), kind)));
+            return Ok(Some(settle(shared, job, Spend::default(), kind, String::new())));
         }
         Err(error) => return Err(Unseen::new(what(), error)),
     };
@@ -140,8 +140,9 @@ pub(crate) async fn judged(
     };
     let (tally, events) = read_events(shared, job, &out, note.as_deref());
     let spend = tally.progress.spend;
+    let traffic = egress::of(shared, &out, &tally).unwrap_or_default();
     let Some(note) = note else {
-        return Ok(Some(settle(shared, job, spend, unknown())));
+        return Ok(Some(settle(shared, job, spend, unknown(), traffic)));
     };
     let result = out.files.get("result.json").and_then(|bytes| read_result(bytes, &job.id));
     let left = Left { shared, job, note: &note, out: &out, tally, events, result, ended_at: at };
@@ -161,7 +162,7 @@ pub(crate) async fn judged(
         },
         (Some(code), _) => ends::of(&left, code),
     };
-    Ok(Some(settle(shared, job, spend, kind)))
+    Ok(Some(settle(shared, job, spend, kind, traffic)))
 }
 
 /// Accounts that the gate has found used up are set aside for everybody.
@@ -175,8 +176,8 @@ async fn spent_accounts(shared: &Shared, out: &Collected) {
     }
 }
 
-fn settle(shared: &Shared, job: &Observed, spend: Spend, kind: OutcomeKind) -> JobOutcome {
-    let outcome = JobOutcome { kind, spend, account: account_of(job) };
+fn settle(shared: &Shared, job: &Observed, spend: Spend, kind: OutcomeKind, egress: String) -> JobOutcome {
+    let outcome = JobOutcome { kind, spend, account: account_of(job), egress };
     shared.outcomes.put(job, &outcome);
     outcome
 }

@@ -47,6 +47,13 @@ fn is_ready(target: &Target, package: &Package) {
         assert_eq!(last.map(|status| status.state.as_str()), Some("success"), "{context}\n{}", told());
     }
 
+    // What each agent's gate proved and told; quality is sealed off without one.
+    for stage in ["build", "code-review", "security-review"] {
+        let row =
+            pull.body.lines().find(|line| line.starts_with(&format!("| {stage} | 0 | proved before the start: ")));
+        holds(row.unwrap_or(&pull.body), &["; policy ", "; reached: ", "; refused: "]);
+    }
+
     // The head is the next release to the byte, and nothing else.
     let (expected, found) = (package.repository(&package.to), target.tree(&pull.head));
     assert_eq!(differences(&found, &expected), [""; 0], "the head is another than the release");

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Stage,
     job::RuntimeStatus,
-    record::{Phase, StageResult},
+    record::{EGRESS, Phase, StageResult},
 };
 
 /// Takes an issue with a record as far as it goes now.
@@ -211,6 +211,7 @@ pub(super) fn close_entry(draft: &mut Draft<'_>, job: &JobSeen, result: StageRes
             entry.ended_at = Some(ended_at);
             entry.spend = spend;
             entry.account = account.or(entry.account.take());
+            entry.egress = job.outcome.as_ref().map_or_else(String::new, |outcome| draft::cut(&outcome.egress, EGRESS));
         }
     }
     draft.settle(job.id(), result, note);

@@ -175,6 +175,7 @@ impl Adopted<'_> {
             spend: crate::money::Spend::default(),
             account: self.job.progress.account.clone(),
             note: String::new(),
+            egress: String::new(),
         }
     }
 }

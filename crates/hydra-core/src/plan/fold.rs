@@ -26,6 +26,7 @@ pub(super) fn fold(record: &mut RunRecord) {
             && let Some(entry) = record.stages.get_mut(index)
         {
             entry.note = cut(&entry.note, OLD_NOTE);
+            entry.egress.clear();
         }
     }
     if let Some(error) = &mut record.last_error {

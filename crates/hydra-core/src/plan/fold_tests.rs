@@ -48,6 +48,7 @@ fn entry(stage: Stage, round: u32, attempt: u32, result: StageResult, note: &str
         spend: Spend { tokens: Tokens { input: 3, output: 2, ..Tokens::default() }, turns: 1, cost: Usd(7) },
         account: None,
         note: note.to_owned(),
+        egress: "proved before the start: 13, rules 0123456789ab; ".repeat(12),
     }
 }
 
@@ -102,8 +103,10 @@ fn nothing_is_lost_of_a_record_as_they_are() {
     {
         record.stages.push(entry(stage, 0, 0, result, "a note that is short enough to be shown"));
     }
-    let before = record.clone();
+    let mut before = record.clone();
     fold(&mut record);
+    // What left the containers is kept of a stage's newest run.
+    before.stages[1].egress.clear();
     assert_eq!(record, before);
 }
 

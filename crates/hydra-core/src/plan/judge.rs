@@ -8,7 +8,7 @@ use crate::{
     Stage,
     contract_files::CommandResult,
     job::{JobKey, RuntimeStatus},
-    record::{StageEntry, StageResult},
+    record::{EGRESS, StageEntry, StageResult},
     verdict::{Envelope, Finding, Outcome, judge::open_findings as blocking_findings},
 };
 
@@ -308,10 +308,12 @@ fn adopt_posted(draft: &mut Draft<'_>, stage: Stage) {
                 spend: envelope.spend,
                 account: job.and_then(|job| job.progress.account.clone()),
                 note: String::new(),
+                egress: String::new(),
             });
         }
         if let Some(entry) = record.stages.iter_mut().find(|entry| entry.job == id) {
             (entry.ended_at, entry.spend) = (Some(now), envelope.spend);
+            entry.egress = draft::cut(&envelope.egress, EGRESS);
         }
     }
     draft.settle(&id, result, &note);

@@ -18,6 +18,8 @@ pub struct JobOutcome {
     pub spend: Spend,
     /// The account it used.
     pub account: Option<crate::AccountName>,
+    /// What left its container and what was refused, in one line; empty where nothing saw it.
+    pub egress: String,
 }
 
 /// How a job went.

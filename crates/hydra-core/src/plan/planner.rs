@@ -219,6 +219,7 @@ fn open_entry(record: &mut RunRecord, order: &super::StartOrder, now: Timestamp)
         spend: crate::money::Spend::default(),
         account: order.account.clone(),
         note: String::new(),
+        egress: String::new(),
     });
 }
 

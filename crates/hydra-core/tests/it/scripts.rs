@@ -118,3 +118,22 @@ fn a_settled_world_has_an_empty_plan() {
     world.settle();
     assert_eq!(world.tick(), 0);
 }
+
+#[test]
+fn a_pull_request_says_what_left_the_container_of_each_stage() {
+    let mut world = World::new();
+    world.label("ready-to-build", "alice", true);
+    world.settle();
+    let kind = world.delivered("h1");
+    world.end(Stage::Build, kind);
+    world.settle();
+    world.end(Stage::Quality, quality(0));
+    world.settle();
+    let body = &world.seen.pulls[0].body;
+    let table = body.split_once("| stage | round | egress |").map_or("", |(_, table)| table);
+    insta::assert_snapshot!(table, @r"
+    |---|---|---|
+    | build | 0 | reached: build.example.org (1 connections, 2 B up, 3 B down); refused: nothing |
+    | quality | 0 | reached: quality.example.org (1 connections, 2 B up, 3 B down); refused: nothing |
+    ");
+}

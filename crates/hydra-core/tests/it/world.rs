@@ -199,8 +199,12 @@ impl World {
             Action::StopJob { job, why } => {
                 let job = self.seen.jobs.iter_mut().find(|seen| seen.observed.id == *job).unwrap();
                 job.observed.status = RuntimeStatus::Exited { code: 130, oom: false, at: at(self.now) };
-                job.outcome =
-                    Some(JobOutcome { kind: OutcomeKind::Stopped(*why), spend: Spend::default(), account: None });
+                job.outcome = Some(JobOutcome {
+                    kind: OutcomeKind::Stopped(*why),
+                    spend: Spend::default(),
+                    account: None,
+                    egress: String::new(),
+                });
             }
             Action::RemoveJob { job } => self.seen.jobs.retain(|seen| seen.observed.id != *job),
             Action::SetAside { account, until, why } => {
@@ -317,7 +321,8 @@ impl World {
         let job = self.seen.jobs.iter_mut().find(running).unwrap_or_else(|| panic!("no {stage} runs"));
         job.observed.status = RuntimeStatus::Exited { code: 0, oom: false, at: now };
         let spend = Spend { cost: hydra_core::Usd::micros(10_000), turns: 3, ..Spend::default() };
-        job.outcome = Some(JobOutcome { kind, spend, account: job.progress.account.clone() });
+        let egress = format!("reached: {stage}.example.org (1 connections, 2 B up, 3 B down); refused: nothing");
+        job.outcome = Some(JobOutcome { kind, spend, account: job.progress.account.clone(), egress });
     }
 
     pub(crate) fn delivered(&self, head: &str) -> OutcomeKind {

@@ -1,12 +1,29 @@
 //! What a gate told, in one line for the report: hosts that were reached with bytes, hosts that were refused with reasons.
 
-use hydra_core::egress::{Told, gate::Reached};
+use crate::{tally::Tally, watch::Shared};
+use hydra_core::{
+    egress::{Told, gate::Reached},
+    ports::Collected,
+};
 
 /// Bytes of either list of hosts; the rest is counted. The report has room for both and for what stands before them.
 const NAMED: usize = 170;
 
+/// What the gate says of a job's traffic; without a gate, what the job itself saw refused. `None`: nobody saw anything.
+pub(super) fn of(shared: &Shared, out: &Collected, tally: &Tally) -> Option<String> {
+    let text = match Told::of(&out.gate) {
+        Some(told) => summary(&told),
+        None if tally.denied.is_empty() => return None,
+        None => {
+            let refused = tally.denied.iter().take(20).map(|(host, reason)| format!("{host} ({reason})"));
+            format!("refused: {}", refused.collect::<Vec<_>>().join(", "))
+        }
+    };
+    Some(shared.config.scrub(&text))
+}
+
 /// One line.
-pub(super) fn summary(told: &Told) -> String {
+fn summary(told: &Told) -> String {
     let hosts = told.reached.iter().map(|host| {
         let Reached { host, connections, up, down } = host;
         format!("{host} ({connections} connections, {} up, {} down)", bytes(*up), bytes(*down))

@@ -3,7 +3,6 @@
 use super::Left;
 use crate::observe::{CHANGES, Unseen};
 use hydra_core::{
-    egress::Told,
     evidence::evidence,
     instructions, loosened,
     openspec::ChangeFolder,
@@ -70,7 +69,7 @@ pub(super) async fn of(left: &Left<'_>) -> Result<OutcomeKind, Unseen> {
         image: note.image.clone(),
         model,
         spend: left.tally.progress.spend,
-        egress: egress(left),
+        egress: super::egress::of(left.shared, left.out, &left.tally).unwrap_or_else(|| "not observed".to_owned()),
         loosened_tests: loosened.iter().map(ToString::to_string).collect(),
         evidence,
         outcome: judged.outcome,
@@ -91,17 +90,4 @@ fn verdict(left: &Left<'_>) -> Result<Verdict, VerdictError> {
             None => VerdictError::Missing,
         }),
     }
-}
-
-/// What the gate says of the job's traffic; without a gate, what the job itself saw refused.
-fn egress(left: &Left<'_>) -> String {
-    let text = match Told::of(&left.out.gate) {
-        Some(told) => super::egress::summary(&told),
-        None if left.tally.denied.is_empty() => return "not observed".into(),
-        None => {
-            let refused = left.tally.denied.iter().take(20).map(|(host, reason)| format!("{host} ({reason})"));
-            format!("refused: {}", refused.collect::<Vec<_>>().join(", "))
-        }
-    };
-    left.shared.config.scrub(&text)
 }
