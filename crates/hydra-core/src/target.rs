@@ -5,7 +5,7 @@ use crate::{
     ContainerType,
     contract_files::QualityCommand,
     diagnostic::{Diagnostic, line_of, unknown_key_hint},
-    egress::HostPattern,
+    egress::{EgressPolicy, HostPattern, PolicyError},
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -152,6 +152,18 @@ impl Target {
     #[must_use]
     pub fn only(&self) -> Option<Vec<HostLine<'_>>> {
         self.listed(ONLY)
+    }
+
+    /// The organisation's policy with what the repository adds for one container type within its floor, and less what it can do without.
+    ///
+    /// # Errors
+    /// The first line that is no pattern, or that asks for more than the organisation allows.
+    pub fn egress(&self, policy: &EgressPolicy, container: ContainerType) -> Result<EgressPolicy, PolicyError> {
+        let wider = policy.with_repository(container, &self.hosts(container), FILE)?;
+        match self.only() {
+            Some(lines) => wider.tightened(&lines, FILE),
+            None => Ok(wider),
+        }
     }
 
     fn listed(&self, name: &str) -> Option<Vec<HostLine<'_>>> {

@@ -12,18 +12,15 @@ use crate::{
     withhold,
 };
 use hydra_core::{
-    AccountName, BranchName, ChangeName, CommitSha, ContainerType, IssueKey, JobId, ModelName, PersonaId, Stage,
-    Timestamp, TokenRole,
+    AccountName, BranchName, ChangeName, CommitSha, IssueKey, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
     contract_files::{Allowance, JobInput, QualityCommand, SCHEMA},
-    digest,
-    egress::{EgressPolicy, PolicyError},
-    instructions,
+    digest, instructions,
     job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec},
     openspec::ChangeFolder,
     persona::{Limits, Persona},
     plan::{ChangeRead, IssueSnapshot, RecordRead, StartOrder},
     ports::{AccountView, WorkspaceError},
-    target::{self, Target},
+    target::Target,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -114,7 +111,7 @@ pub(crate) async fn build(
         return Err(format!("no persona works on {stage}").into());
     }
     let container = stage.container();
-    let egress = egress(&config.egress, container, &target).map_err(|error| error.to_string())?;
+    let egress = target.egress(&config.egress, container).map_err(|error| error.to_string())?;
     let image = image(config, stage, &target)?;
     let services = services::chosen(config, stage, &target)?;
     let limits = frame::limits(config, stage);
@@ -351,20 +348,11 @@ pub(crate) fn bounds(
 /// first start, so that the issue says it instead of a start that fails again and again.
 pub(crate) fn fits(config: &EngineConfig, target: &Target) -> Result<(), String> {
     for &stage in Stage::ALL {
-        egress(&config.egress, stage.container(), target).map_err(|error| error.to_string())?;
+        target.egress(&config.egress, stage.container()).map_err(|error| error.to_string())?;
         services::chosen(config, stage, target)?;
         if target.toolchain.image.is_some() && !stage.judges() {
             image(config, stage, target)?;
         }
     }
     Ok(())
-}
-
-/// The organisation's policy with what the repository adds within its floor, and less what the repository can do without.
-fn egress(policy: &EgressPolicy, container: ContainerType, target: &Target) -> Result<EgressPolicy, PolicyError> {
-    let wider = policy.with_repository(container, &target.hosts(container), target::FILE)?;
-    match target.only() {
-        Some(lines) => wider.tightened(&lines, target::FILE),
-        None => Ok(wider),
-    }
 }

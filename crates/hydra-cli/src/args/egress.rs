@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use hydra_core::ContainerType;
+use std::path::PathBuf;
 
 /// `hydra egress`
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,9 @@ pub struct EgressCheckArgs {
     /// builder, quality, reviewer, security or applier
     #[arg(long = "type", value_name = "TYPE", default_value = "builder")]
     pub container: ContainerType,
+    /// A repository's `.hydra.toml`: as its jobs would be answered
+    #[arg(long, value_name = "FILE")]
+    pub repository: Option<PathBuf>,
 }
 
 /// `hydra egress denials`

@@ -3,6 +3,7 @@
 mod check;
 mod denials;
 mod probe;
+mod repository;
 
 use crate::{args::EgressCommand, context::Context, exit::Exit, failure::Failure};
 

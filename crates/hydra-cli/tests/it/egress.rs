@@ -260,3 +260,80 @@ fn the_log_of_a_job_ends_with_what_was_refused() {
     assert_eq!((ran.code, ran.out.as_str()), (0, wanted.as_str()), "{}", ran.all());
     assert_eq!(sandbox.run(&["logs", job, "--json"]).out, "", "events alone are for programs");
 }
+
+#[test]
+fn a_hosts_answer_is_that_of_a_repositorys_jobs_when_its_file_is_named() {
+    let sandbox = sandbox("[egress]\nfloor = [\"*.example.org\"]\n", &[]);
+    let says = |file: &str, host: &str| {
+        sandbox.write("theirs.toml", file);
+        let ran = sandbox.run(&["egress", "check", host, "--repository", "theirs.toml"]);
+        ran.all().replace(&*sandbox.work("").to_string_lossy(), "")
+    };
+    let adds = "[egress]\nbuilder = [\n  \"docs.example.org\",\n]\n";
+    assert_snapshot!(says(adds, "docs.example.org"), @r##"
+exit 0
+--- out
+docs.example.org: allowed for builder, port 443, by "docs.example.org" of egress builder (theirs.toml:3)
+--- err
+"##);
+    assert_snapshot!(says(adds, "api.example.org"), @r##"
+exit 1
+--- out
+api.example.org: refused for builder: dns.not_allowed
+Lines to paste into theirs.toml, which the organisation lets it open by itself:
+  [egress]
+  builder = [
+    "docs.example.org",
+    "api.example.org", # new
+  ]
+--- err
+"##);
+    let narrows = "[egress]\nonly = [\"pypi.org\"]\n";
+    assert_snapshot!(says(narrows, "pypi.org"), @r##"
+exit 0
+--- out
+pypi.org: allowed for builder, port 443, by "pypi.org" of egress builder (compiled in)
+--- err
+"##);
+    assert_snapshot!(says(narrows, "registry.npmjs.org"), @r##"
+exit 1
+--- out
+registry.npmjs.org: refused for builder: dns.not_allowed
+Lines to paste into theirs.toml, which the organisation lets it open by itself:
+  [egress]
+  only = [
+    "pypi.org",
+    "registry.npmjs.org", # new
+  ]
+--- err
+"##);
+    assert_snapshot!(says(narrows, "api.example.org"), @r##"
+exit 1
+--- out
+api.example.org: refused for builder: dns.not_allowed
+Lines to paste into theirs.toml, which the organisation lets it open by itself:
+  [egress]
+  builder = [
+    "api.example.org", # new
+  ]
+  only = [
+    "pypi.org",
+    "api.example.org", # new
+  ]
+--- err
+"##);
+    assert_snapshot!(says("[egress]\nbuilder = [\n  \"paste.test.org\",\n]\n", "paste.test.org"), @r##"
+exit 1
+--- out
+--- err
+error: theirs.toml: .hydra.toml:3: paste.test.org loosens the organisation's egress floor; ask for it to be added to the floor, or leave it out
+  help: as it is, no job of this repository would start
+"##);
+    assert_snapshot!(says("[egress]\nbuildr = []\n", "pypi.org"), @r##"
+exit 1
+--- out
+--- err
+error: theirs.toml: .hydra.toml:2: the key `egress.buildr` is unknown (did you mean `builder`?)
+  help: docs/repository.md says what the file may hold
+"##);
+}

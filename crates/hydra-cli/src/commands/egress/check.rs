@@ -1,6 +1,6 @@
 //! `hydra egress check HOST`: would it be reached, by which line of which file, and what would open it. It asks nobody.
 
-use super::denials::paste;
+use super::{denials::paste, repository::Repository};
 use crate::{
     args::EgressCheckArgs, compose, config::Settings, context::Context, exit::Exit, failure::Failure,
     output::screen::Tint,
@@ -26,7 +26,7 @@ struct Answer {
     /// What may be asked of it, where its requests are looked into.
     inspect: Option<InspectRule>,
     reason: Option<&'static str>,
-    /// TOML for `hydra.toml`, whole.
+    /// TOML for `hydra.toml`, whole; or for the repository's file, where that can open it.
     hint: Option<String>,
 }
 
@@ -36,6 +36,11 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
         Failure::new(Exit::Usage, format!("{error}"))
             .help("name the host alone: no scheme, no port, no path, no address")
     })?;
+    let repository = args.repository.as_deref().map(Repository::read).transpose()?;
+    let policy = match &repository {
+        None => settings.egress.clone(),
+        Some(repository) => repository.policy(&settings.egress, args.container)?,
+    };
     let mut answer = Answer {
         host: host.clone(),
         container: args.container,
@@ -44,7 +49,7 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
         line: None,
         place: None,
         through: None,
-        inspect: settings.egress.inspected(args.container).remove(&host),
+        inspect: policy.inspected(args.container).remove(&host),
         reason: None,
         hint: None,
     };
@@ -52,16 +57,24 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
     if has_agent && compose::engine::behind_the_model_port(&settings).iter().any(|own| own == host.as_str()) {
         (answer.allowed, answer.through) = (true, Some("model-port"));
     }
-    let opens = paste::one(&settings, args.container, &host);
-    match decide(&settings.egress, args.container, &host) {
+    let theirs = repository.as_ref().and_then(|repository| repository.opens(&settings.egress, args.container, &host));
+    let (heading, lines) = theirs.unwrap_or_else(|| {
+        let opens = paste::one(&settings, args.container, &host);
+        (opens.heading(), opens.lines)
+    });
+    match decide(&policy, args.container, &host) {
         Decision::Allowed(line) => {
             answer.allowed = true;
-            answer.place = Some(place(&settings, &line.pattern));
+            let own = settings.egress.hosts(args.container).contains(&line.pattern);
+            answer.place = Some(match repository.as_ref().filter(|_| !own) {
+                Some(repository) => repository.place(args.container, &line.pattern),
+                None => place(&settings, &line.pattern),
+            });
             (answer.list, answer.line) = (Some(line.list), Some(line.pattern.to_string()));
         }
         Decision::Denied { .. } if answer.allowed => {}
         Decision::Denied { reason, .. } => {
-            (answer.reason, answer.hint) = (Some(reason.as_str()), Some(opens.lines.clone()));
+            (answer.reason, answer.hint) = (Some(reason.as_str()), Some(lines.clone()));
         }
     }
     let exit = if answer.allowed { Exit::Ok } else { Exit::Failed };
@@ -89,8 +102,8 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
         _ => {
             let word = screen.tint(Tint::Bad, "refused");
             screen.line(format!("{host}: {word} for {container}: {}", answer.reason.unwrap_or_default()))?;
-            screen.line(format!("{}:", opens.heading()))?;
-            for line in opens.lines.lines() {
+            screen.line(format!("{heading}:"))?;
+            for line in lines.lines() {
                 screen.line(format!("  {line}"))?;
             }
         }
