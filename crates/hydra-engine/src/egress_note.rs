@@ -49,6 +49,9 @@ pub struct EgressNote {
     pub proof: Option<Proof>,
     /// Every count is exact.
     pub exact: bool,
+    /// How often the gate broke down and came back.
+    #[serde(default)]
+    pub restarts: u32,
     /// Hosts that were reached, those with most connections first; at most 200.
     pub reached: Vec<Reached>,
     /// Further hosts.
@@ -74,7 +77,7 @@ impl EgressNote {
         ended_at: Option<Timestamp>,
         scrub: &Scrub,
     ) -> Self {
-        let Told { policy, proof, mut reached, mut denied, exact } = told;
+        let Told { policy, proof, mut reached, mut denied, exact, restarts } = told;
         reached.sort_by(|a, b| b.connections.cmp(&a.connections).then_with(|| a.host.cmp(&b.host)));
         denied.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.ts.cmp(&b.ts)));
         let container = key.map(|key| key.stage.container());
@@ -98,6 +101,7 @@ impl EgressNote {
             policy,
             proof,
             exact,
+            restarts,
             reached,
             more_reached,
             denied,
@@ -121,6 +125,7 @@ impl EgressNote {
         serde_json::json!({ "egress": {
             "policy": self.policy,
             "proof": self.proof,
+            "gate_restarts": self.restarts,
             "reached": reached.collect::<Vec<_>>(),
             "more_reached": more(self.reached.len(), self.more_reached),
             "denied": denied.collect::<Vec<_>>(),

@@ -35,6 +35,13 @@ pub enum Happening {
         /// All of it so far.
         refused: RefusedFacts,
     },
+    /// The gate of a running job broke down, and another stands in its place. In between the job reached nothing.
+    GateBack {
+        /// Which job.
+        key: JobKey,
+        /// How often so far.
+        times: u32,
+    },
     /// A job ended and its outputs were read.
     StageEnded {
         /// Which.

@@ -81,6 +81,7 @@ impl Observer for Keeper {
             }
             Happening::StageProgress { .. }
             | Happening::Refused { .. }
+            | Happening::GateBack { .. }
             | Happening::ActionDone { .. }
             | Happening::ActionFailed { .. }
             | Happening::ReasonChanged { .. }

@@ -46,6 +46,7 @@ fn value(happening: &Happening) -> Value {
         Happening::Refused { key, refused } => {
             json!({ "event": "egress-refused", "of": of(key), "refused": refused })
         }
+        Happening::GateBack { key, times } => json!({ "event": "gate-back", "of": of(key), "times": times }),
         Happening::StageEnded { key, started_at, at, outcome } => json!({
             "event": "stage-ended", "of": of(key), "started_at": started_at, "at": at, "spend": outcome.spend,
             "outcome": super::live::word(&outcome.kind),

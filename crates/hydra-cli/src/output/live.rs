@@ -144,6 +144,9 @@ impl Observer for Live {
                     bar.set_message(format!("{}  {}", cost.trim_start_matches(", "), progress.doing));
                 }
             }
+            Happening::GateBack { key, times } => {
+                self.print(&format!("gate     {} broke down and is back ({times} times so far)", self.name(key)));
+            }
             Happening::Refused { key, refused } => self.print(&format!("refused  {} {refused}", self.name(key))),
             Happening::StageEnded { key, started_at, at, outcome } => {
                 if let Some(bar) = running.remove(&key.id()).flatten() {

@@ -44,6 +44,7 @@ fn note(stage: Stage, attempt: u32, denied: Vec<Denial>) -> EgressNote {
         policy: "0".repeat(64),
         proof: None,
         exact: true,
+        restarts: 0,
         reached: Vec::new(),
         more_reached: 0,
         denied,

@@ -15,6 +15,8 @@ pub struct Told {
     pub denied: Vec<Denial>,
     /// Every count comes from a report. A gate that runs reports now and then; what it refused since is told once, and counts once.
     pub exact: bool,
+    /// How often a gate that broke down was followed by another; while there was none, nothing was reached.
+    pub restarts: u32,
 }
 
 /// One gate, from its beginning.
@@ -35,6 +37,7 @@ impl Told {
         for line in lines {
             match line {
                 GateLine::Ready { policy, .. } => {
+                    all.restarts += u32::from(!gates.is_empty());
                     all.policy.clone_from(policy);
                     gates.push(Gate::default());
                 }

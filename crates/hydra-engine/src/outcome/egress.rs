@@ -35,9 +35,15 @@ fn summary(told: &Told) -> String {
         format!("proved before the start: {}, rules {rules}; ", proof.tried.len())
     });
     let policy = told.policy.get(..12).map(|policy| format!("policy {policy}; "));
+    let back = match told.restarts {
+        0 => String::new(),
+        1 => "its gate broke down once and came back; ".to_owned(),
+        times => format!("its gate broke down and came back {times} times; "),
+    };
     let (reached, refused) = (listed(hosts.collect()), listed(refusals.collect()));
     // What is short and always the same stands first: a report that is cut keeps it.
-    format!("{}{}reached: {reached}; refused: {refused}", proof.unwrap_or_default(), policy.unwrap_or_default())
+    let (proof, policy) = (proof.unwrap_or_default(), policy.unwrap_or_default());
+    format!("{proof}{policy}{back}reached: {reached}; refused: {refused}")
 }
 
 fn listed(all: Vec<String>) -> String {
@@ -106,6 +112,10 @@ mod tests {
         assert_eq!(
             summary(&Told { proof, policy: "cd".repeat(32), ..Told::default() }),
             "proved before the start: 2, rules abababababab; policy cdcdcdcdcdcd; reached: nothing; refused: nothing"
+        );
+        assert_eq!(
+            summary(&Told { restarts: 2, ..Told::default() }),
+            "its gate broke down and came back 2 times; reached: nothing; refused: nothing"
         );
         let many = (0..50).map(|n| Reached { host: format!("host-{n}.example.org"), connections: 1, up: 1, down: 1 });
         let text = summary(&Told { reached: many.collect(), ..Told::default() });

@@ -14,12 +14,13 @@ pub(super) struct Hearing {
     /// When to ask next; `None`: nobody stands before this job.
     next: Option<Timestamp>,
     refused: u64,
+    restarts: u32,
 }
 
 impl Hearing {
     /// Asks for the first time. A gate has told that it serves before its job begins: a job without a word of one has none.
     pub(super) async fn begin(shared: &Shared, job: &JobId, watched: &Watched) -> Self {
-        let mut hearing = Self { next: Some(shared.ports.clock.now()), refused: 0 };
+        let mut hearing = Self { next: Some(shared.ports.clock.now()), refused: 0, restarts: 0 };
         hearing.hear(shared, job, watched).await;
         hearing
     }
@@ -42,6 +43,10 @@ impl Hearing {
             self.next = None;
             return;
         };
+        if told.restarts != self.restarts {
+            self.restarts = told.restarts;
+            shared.observer.saw(&Happening::GateBack { key: watched.key.clone(), times: told.restarts });
+        }
         if told.refusals() == self.refused {
             return;
         }

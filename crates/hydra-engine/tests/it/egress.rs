@@ -31,14 +31,18 @@ fn denial(host: &str, second: i64) -> Denial {
     }
 }
 
-/// Hears refusals, and looks at what is kept at that very moment.
+/// Hears refusals, and looks at what is kept at that very moment; and gates that came back.
 struct Ear {
     state: StateDir,
+    back: Mutex<Vec<u32>>,
     heard: Mutex<Vec<(String, bool)>>,
 }
 
 impl Observer for Ear {
     fn saw(&self, happening: &Happening) {
+        if let Happening::GateBack { times, .. } = happening {
+            self.back.lock().unwrap().push(*times);
+        }
         if let Happening::Refused { key, refused } = happening {
             let note = egress_note::read(&self.state, &key.id()).unwrap().unwrap();
             assert_eq!(note.refused().as_ref(), Some(refused));
@@ -52,16 +56,19 @@ async fn refusals_are_told_while_a_job_runs_and_audited_once_at_its_end() {
     let world = World::new(well);
     let ready = GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() };
     let denied = |host: &str, second| GateLine::Denied(denial(host, second));
-    world.runtime.tell(vec![ready, denied("b.evil.test", 7), denied("a.evil.test", 9)]);
+    // The first gate breaks down between the two.
+    world.runtime.tell(vec![ready.clone(), denied("b.evil.test", 7), ready, denied("a.evil.test", 9)]);
     let config = world.config("1");
     let state = StateDir::open(&config.state_dir).unwrap();
-    let ear = Arc::new(Ear { state: state.clone(), heard: Mutex::default() });
+    let ear = Arc::new(Ear { state: state.clone(), heard: Mutex::default(), back: Mutex::default() });
     let mut engine = world.engine_with(config).observed_by(ear.clone()).unwrap();
     world.run(&mut engine).await;
 
     let heard = ear.heard.lock().unwrap().clone();
     let told = "egress: 2 refused, last a.evil.test (dns.not_allowed)".to_owned();
     assert_eq!(heard, vec![(told, true); 4], "once for each job, as long as nothing changes, while it runs");
+
+    assert_eq!(*ear.back.lock().unwrap(), [1; 4], "once for each job");
 
     let (notes, unread) = egress_note::read_all(&state).unwrap();
     assert_eq!((notes.len(), unread), (4, Vec::new()));
@@ -74,6 +81,7 @@ async fn refusals_are_told_while_a_job_runs_and_audited_once_at_its_end() {
     };
     assert_eq!(audited.len(), 4, "one entry for each job");
     assert_eq!(audited[0].facts["egress"]["policy"], "p");
+    assert_eq!(audited[0].facts["egress"]["gate_restarts"], 1);
     assert_eq!(audited[0].facts["egress"]["denied"].as_array().unwrap().len(), 2);
 }
 

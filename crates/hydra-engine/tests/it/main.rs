@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test says how much it tried")]
 
+mod credentials;
 mod egress;
 mod end;
 mod faults;

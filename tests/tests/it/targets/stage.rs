@@ -223,6 +223,21 @@ applier = []
         ended
     }
 
+    /// Once a stage has asked the model this often: SIGKILL to its gate, from outside, as a kernel that is out of memory sends it. The engine
+    /// is not told that anybody wanted it.
+    pub(crate) async fn kill_gate(&self, stage: &str, after: usize) {
+        let of_it = |job: &str| job.contains(&format!("-{stage}-"));
+        let asked = || self.model.requests().iter().filter(|one| one.job.as_deref().is_some_and(of_it)).count();
+        while asked() < after {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let instance = format!("label=hydra.instance={}", self.instance);
+        let gate = docker(&["ps", "--quiet", "--filter", &instance, "--filter", "label=hydra.role=gate"]);
+        let pid = docker(&["inspect", "--format", "{{.State.Pid}}", gate.trim()]);
+        let killed = std::process::Command::new("kill").args(["-KILL", pid.trim()]).status();
+        assert!(killed.is_ok_and(|status| status.success()), "{pid}");
+    }
+
     /// The text of the status comment.
     pub(crate) fn status(&self) -> String {
         let issue = self.github.issue(&self.repo, self.issue).expect("an issue");
