@@ -7,8 +7,22 @@ use std::{cell::RefCell, fmt};
 /// Keys of a request by which the provider calls hosts of the agent's choice, or keeps what is asked running.
 const OUT: [&str; 5] = ["mcp_servers", "container", "background", "connectors", "web_search_options"];
 /// Tools that the provider runs itself and that reach hosts of the agent's choice, or files of the account's owner, by the beginning of
-/// their type.
+/// their type: refused wherever they stand.
 const TOOLS: [&str; 6] = ["web_", "code_", "mcp", "computer", "file_search", "image_generation"];
+
+/// Of the list of tools itself nothing is let through but what the agent runs: types that are to come are refused until they are known.
+fn is_the_agents(api: ModelApi, kind: &str) -> bool {
+    match api {
+        ModelApi::Messages => {
+            let begins = ["bash_", "text_editor_", "memory_", "tool_search_tool_"];
+            matches!(kind, "" | "custom") || begins.iter().any(|begin| kind.starts_with(begin))
+        }
+        ModelApi::Responses => matches!(kind, "function" | "custom" | "local_shell" | "apply_patch"),
+        ModelApi::ChatCompletions => matches!(kind, "function" | "custom"),
+        // Each of its tools is named by its key.
+        ModelApi::Gemini => true,
+    }
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +77,10 @@ impl Walk<'_> {
             }
         }
     }
+    /// Whether an object that stands here is one of the request's own tools.
+    fn is_a_tool(&self) -> bool {
+        self.depth == 2 && self.within.is_empty() && self.key == "tools"
+    }
     /// Whether an object that stands here is one of Gemini's tools: each is named by its key.
     fn is_geminis_tool(&self) -> bool {
         self.api == ModelApi::Gemini && matches!(self.depth, 1 | 2) && self.within.is_empty() && self.key == "tools"
@@ -99,7 +117,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 // Its type alone says what it is; some are no texts.
                 let Kind(kind) = map.next_value()?;
                 let remote = self.key == "source" && matches!(kind.as_str(), "url" | "file");
-                let runs = self.key == "tools" && TOOLS.iter().any(|tool| kind.starts_with(tool));
+                let unknown = self.is_a_tool() && !is_the_agents(self.api, &kind);
+                let runs = unknown || self.key == "tools" && TOOLS.iter().any(|tool| kind.starts_with(tool));
                 if remote || runs {
                     self.out(format!("{} of the type `{kind}`", self.key));
                 }
@@ -193,6 +212,7 @@ mod tests {
                 r#""tools":[{"name":"x"},{"name":"y","type":"code_execution_20250825"}]"#,
                 "tools of the type `code_execution_20250825`",
             ),
+            (r#""tools":[{"type":"of_next_year"}]"#, "tools of the type `of_next_year`"),
             (
                 r#""messages":[{"content":[{"type":"image","source":{"url":"https://evil.test/?d=1","type":"url"}}]}]"#,
                 "source of the type `url`",
@@ -225,6 +245,8 @@ mod tests {
                 "`file_url` with an address",
             ),
             (ModelApi::Responses, r#""tools":[{"type":"file_search"}]"#.to_owned(), "tools of the type `file_search`"),
+            (ModelApi::Responses, r#""tools":[{"type":"shell"}]"#.to_owned(), "tools of the type `shell`"),
+            (ModelApi::ChatCompletions, r#""tools":[{"type":"browser"}]"#.to_owned(), "tools of the type `browser`"),
             (
                 ModelApi::Gemini,
                 format!(r#""contents":[{{"parts":[{{"fileData":{{"fileUri":"{address}"}}}}]}}]"#),
@@ -245,6 +267,11 @@ mod tests {
     #[test]
     fn what_an_agent_needs_stays() {
         for (api, part) in [
+            (
+                ModelApi::Messages,
+                r#""tools":[{"type":"bash_20250124","name":"bash"},{"type":"text_editor_20250728"},{"input_schema":{"properties":{"tools":{"type":"array"}}}}]"#,
+            ),
+            (ModelApi::Responses, r#""tools":[{"type":"local_shell"},{"type":"custom"}]"#),
             (
                 ModelApi::Messages,
                 r#""messages":[{"content":[{"type":"tool_use","input":{"image_url":"https://a.test"}}]}]"#,

@@ -97,6 +97,16 @@ fn stays(tree: &Tree, all: &[(String, Tree)], api: ModelApi) {
     assert!(!tree.has("source", "", "type", &|kind| matches!(kind, "url" | "file")), "a source by address");
     let out = |kind: &str| ["web_", "code_", "mcp", "file_search"].iter().any(|begin| kind.starts_with(begin));
     assert!(!tree.has("tools", "", "type", &out), "a tool that reaches out");
+    if let Some((_, Tree::List(tools))) =
+        all.iter().find(|(key, _)| key == "tools").filter(|_| api == ModelApi::ChatCompletions)
+    {
+        let own = |tool: &Tree| {
+            !matches!(tool, Tree::Object(all) if all.iter().any(|(key, value)| {
+                key == "type" && !matches!(value, Tree::Text(kind) if kind == "function" || kind == "custom")
+            }))
+        };
+        assert!(tools.iter().all(own), "a tool that is not the agent's");
+    }
     let address = |text: &str| text.starts_with("https://");
     let called = match api {
         ModelApi::Messages => false,
