@@ -8,6 +8,7 @@ use hydra_core::{
 use hydra_runtime::{DockerConfig, DockerRuntime};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -118,12 +119,22 @@ fn names(folder: &str) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Network namespaces that the engine keeps and that belong to no container, and those named by `ip netns`.
-fn unowned() -> BTreeSet<String> {
-    let mut kept = names("/run/docker/netns");
-    if Path::new("/run/netns").exists() {
-        kept.extend(names("/run/netns"));
+/// Network namespaces that are kept by name: the engine's, and those of `ip netns`. Of one that was given up the engine leaves an empty file
+/// until it sweeps, which it does once a minute: that is none.
+fn kept() -> BTreeSet<String> {
+    let folders = ["/run/docker/netns", "/run/netns"].map(Path::new);
+    let mut kept = BTreeSet::new();
+    for folder in folders.into_iter().filter(|folder| folder.exists()) {
+        let around = folder.metadata().unwrap().dev();
+        let is_mounted = |name: &String| folder.join(name).metadata().is_ok_and(|file| file.dev() != around);
+        kept.extend(names(&folder.to_string_lossy()).into_iter().filter(is_mounted));
     }
+    kept
+}
+
+/// Those of them that belong to no container.
+fn unowned() -> BTreeSet<String> {
+    let mut kept = kept();
     for id in docker(&["ps", "-aq"]).lines() {
         // Another test's may be gone by now.
         let shown = std::process::Command::new("docker")
@@ -187,6 +198,9 @@ async fn whatever_step_of_a_start_fails_the_job_does_not_start_and_nothing_is_le
     println!("{steps} requests of a start were made to fail, one after the other");
     assert!(steps >= 12, "{steps} requests");
     assert!(matches!(super::status(&yard.runtime, &spec).await, Some(RuntimeStatus::Running)));
+    // One that is there is seen: the job's own, and its gate's.
+    let (all, none) = (kept(), unowned());
+    assert!(all.difference(&none).count() >= 2, "{all:?}");
     yard.clear().await;
     docker(&["network", "rm", &network]);
 }
