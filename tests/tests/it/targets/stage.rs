@@ -280,9 +280,20 @@ applier = []
 
     /// The one pull request.
     pub(crate) fn pull(&self) -> Pull {
-        let pulls: Vec<Issue> = self.github.pulls(&self.repo);
+        self.pulled().pull.expect("a pull request")
+    }
+
+    fn pulled(&self) -> Issue {
+        let mut pulls: Vec<Issue> = self.github.pulls(&self.repo);
         assert_eq!(pulls.len(), 1, "one pull request: {pulls:#?}");
-        pulls[0].pull.clone().expect("a pull request")
+        pulls.remove(0)
+    }
+
+    /// What the pull request says of a stage's traffic.
+    pub(crate) fn egress(&self, stage: &str) -> String {
+        let body = self.pulled().body.unwrap_or_default();
+        let row = format!("| {stage} | 0 | proved before the start: ");
+        body.lines().find(|line| line.starts_with(&row)).unwrap_or(&body).to_owned()
     }
 
     /// All files of a commit.
