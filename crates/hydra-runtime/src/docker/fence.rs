@@ -145,7 +145,6 @@ impl Engine {
         }
         both(self.made(&fence.holder, holder), self.made(&fence.way, way)).await?;
         both(self.made(&fence.gate, gate), self.configured(&fence.holder, gated)).await?;
-        both(self.started(&fence.holder), self.started(&fence.way)).await?;
         let mut shut = words(&["close", "--resolver", RESOLVER]);
         for server in &servers {
             shut.extend(["--resolver".to_owned(), SocketAddr::new(*server, DNS).to_string()]);
@@ -162,12 +161,21 @@ impl Engine {
         }
         let shut = part("close", shut, of(&fence.way), true, 64);
         let init = part("net-init", init, of(&fence.holder), true, 64);
-        // The gate begins in a namespace that is closed already; net-init waits for it.
+        let held = both(self.started(&fence.holder), self.started(&fence.way));
+        both(held, both(self.made(&fence.close, shut), self.made(&fence.net_init, init))).await?;
+        // The gate begins in a namespace that is closed already; net-init waits for it, unless it cannot come any more.
         let gate = async {
-            self.once(&fence.close, shut).await?;
-            self.started(&fence.gate).await
+            let served = async {
+                self.run(&fence.close).await?;
+                self.started(&fence.gate).await
+            };
+            let served = served.await;
+            if served.is_err() {
+                _ = self.remove_container(&fence.net_init).await;
+            }
+            served
         };
-        let (gate, proved) = futures_util::join!(gate, self.once(&fence.net_init, init));
+        let (gate, proved) = futures_util::join!(gate, self.run(&fence.net_init));
         gate?;
         let proof = proved?;
         serde_json::from_str::<Proof>(&proof).map_err(|cause| {
@@ -233,9 +241,8 @@ impl Engine {
         sent.map_err(|cause| explain("cannot write the gate's configuration", &cause))
     }
 
-    /// Runs a container to its end and takes it away. Whatever is not success is the reason why the job does not start.
-    async fn once(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
-        self.made(name, body).await?;
+    /// Runs a container that was made to its end and takes it away. Whatever is not success is the reason why the job does not start.
+    async fn run(&self, name: &str) -> Result<String, RuntimeError> {
         self.started(name).await?;
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let mut ends = Box::pin(self.docker.wait_container(name, Some(options)));

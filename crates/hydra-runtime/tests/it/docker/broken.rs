@@ -174,7 +174,13 @@ async fn whatever_step_of_a_start_fails_the_job_does_not_start_and_nothing_is_le
     for nth in 1..60 {
         let mut faulty = Faulty::at(nth);
         let config = DockerConfig { socket: faulty.socket.clone(), instance: yard.instance.clone() };
+        let begun = Instant::now();
         let started = DockerRuntime::new(config).start(&spec).await;
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "a fault at request {nth} is waited for: {:?}",
+            begun.elapsed()
+        );
         let changes = faulty.changes.load(Ordering::SeqCst);
         faulty.tasks.shutdown().await;
         if changes < nth {
