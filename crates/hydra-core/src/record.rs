@@ -86,7 +86,7 @@ crate::stage::closed!(
     Configuration = "configuration",
 });
 
-/// Characters of an entry's `egress`.
+/// Bytes of an entry's `egress`.
 pub(crate) const EGRESS: usize = 600;
 
 /// How one stage of one round stands or went.
@@ -113,7 +113,7 @@ pub struct StageEntry {
     pub account: Option<AccountName>,
     /// One line.
     pub note: String,
-    /// What left its container and what was refused, in one line; empty where nothing saw it, and where the stage ran again since.
+    /// What left its container and what was refused, in one line of harmless Markdown; empty where nothing saw it, and where the stage ran again since.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub egress: String,
 }

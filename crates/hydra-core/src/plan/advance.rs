@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Stage,
     job::RuntimeStatus,
-    record::{EGRESS, Phase, StageResult},
+    record::{Phase, StageResult},
 };
 
 /// Takes an issue with a record as far as it goes now.
@@ -204,6 +204,8 @@ pub(super) fn close_entry(draft: &mut Draft<'_>, job: &JobSeen, result: StageRes
         Some(outcome) => (outcome.spend, outcome.account.clone()),
         None => (job.progress.spend, job.progress.account.clone()),
     };
+    let told = job.outcome.as_ref().map_or("", |outcome| &outcome.egress);
+    let egress = draft::egress(told, &draft.world.policy.allow_hosts);
     let adopt = draft::Adopted { job, now: draft.world.now };
     if let Some(record) = draft.record.as_mut() {
         adopt.into_record(record);
@@ -211,7 +213,7 @@ pub(super) fn close_entry(draft: &mut Draft<'_>, job: &JobSeen, result: StageRes
             entry.ended_at = Some(ended_at);
             entry.spend = spend;
             entry.account = account.or(entry.account.take());
-            entry.egress = job.outcome.as_ref().map_or_else(String::new, |outcome| draft::cut(&outcome.egress, EGRESS));
+            entry.egress = egress;
         }
     }
     draft.settle(job.id(), result, note);

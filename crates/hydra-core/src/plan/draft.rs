@@ -4,7 +4,7 @@ use super::{Action, Event, IssueSnapshot, Reason, Snapshot, StartOrder, phase};
 use crate::{
     JobId, PullNumber, Stage, Timestamp, TokenRole,
     ports::Marker,
-    record::{Phase, RunRecord, StageEntry, StageResult},
+    record::{EGRESS, Phase, RunRecord, StageEntry, StageResult},
     view::{PullState, PullView},
 };
 
@@ -95,6 +95,11 @@ impl<'a> Draft<'a> {
             entry.note = cut(note, 300);
         }
     }
+}
+
+/// What left a container, as the record keeps it: made harmless once, since every look at the issue shows it again.
+pub(super) fn egress(told: &str, hosts: &[String]) -> String {
+    if told.is_empty() { String::new() } else { crate::publish::harmless_line(told, hosts, EGRESS) }
 }
 
 /// The marker in a pull request's body.

@@ -8,7 +8,7 @@ use crate::{
     Stage,
     contract_files::CommandResult,
     job::{JobKey, RuntimeStatus},
-    record::{EGRESS, StageEntry, StageResult},
+    record::{StageEntry, StageResult},
     verdict::{Envelope, Finding, Outcome, judge::open_findings as blocking_findings},
 };
 
@@ -295,6 +295,7 @@ fn adopt_posted(draft: &mut Draft<'_>, stage: Stage) {
     let now = draft.world.now;
     let (result, note) = in_short(&envelope);
     let id = key.id();
+    let egress = draft::egress(&envelope.egress, &draft.world.policy.allow_hosts);
     if let Some(record) = draft.record.as_mut() {
         if !record.stages.iter().any(|entry| entry.job == id) {
             record.stages.push(StageEntry {
@@ -313,7 +314,7 @@ fn adopt_posted(draft: &mut Draft<'_>, stage: Stage) {
         }
         if let Some(entry) = record.stages.iter_mut().find(|entry| entry.job == id) {
             (entry.ended_at, entry.spend) = (Some(now), envelope.spend);
-            entry.egress = draft::cut(&envelope.egress, EGRESS);
+            entry.egress = egress;
         }
     }
     draft.settle(&id, result, &note);
