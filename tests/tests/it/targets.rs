@@ -3,6 +3,7 @@
 //! quality runs the package's own tests without a network. All come to ready, and one hunk left out turns quality red.
 
 mod accounts;
+mod gate;
 mod hunks;
 mod moves;
 mod package;

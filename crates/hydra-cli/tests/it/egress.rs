@@ -327,14 +327,14 @@ Lines to paste into theirs.toml, which the organisation lets it open by itself:
 exit 1
 --- out
 --- err
-error: theirs.toml: .hydra.toml:3: paste.test.org loosens the organisation's egress floor; ask for it to be added to the floor, or leave it out
+error: theirs.toml:3: paste.test.org loosens the organisation's egress floor; ask for it to be added to the floor, or leave it out
   help: as it is, no job of this repository would start
 "##);
     assert_snapshot!(says("[egress]\nbuildr = []\n", "pypi.org"), @r##"
 exit 1
 --- out
 --- err
-error: theirs.toml: .hydra.toml:2: the key `egress.buildr` is unknown (did you mean `builder`?)
+error: theirs.toml:2: the key `egress.buildr` is unknown (did you mean `builder`?)
   help: docs/repository.md says what the file may hold
 "##);
 }

@@ -52,7 +52,7 @@ impl Observer for Ear {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_are_told_while_a_job_runs_and_audited_once_at_its_end() {
+async fn refusals_and_a_gate_that_came_back_are_told_while_a_job_runs_and_audited_at_its_end() {
     let world = World::new(well);
     let ready = GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() };
     let denied = |host: &str, second| GateLine::Denied(denial(host, second));

@@ -32,7 +32,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// One package takes less.
@@ -228,7 +228,9 @@ applier = []
     pub(crate) async fn kill_gate(&self, stage: &str, after: usize) {
         let of_it = |job: &str| job.contains(&format!("-{stage}-"));
         let asked = || self.model.requests().iter().filter(|one| one.job.as_deref().is_some_and(of_it)).count();
+        let begun = Instant::now();
         while asked() < after {
+            assert!(begun.elapsed() < LONGEST, "{stage} has asked {} times", asked());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let instance = format!("label=hydra.instance={}", self.instance);

@@ -57,11 +57,7 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
     if has_agent && compose::engine::behind_the_model_port(&settings).iter().any(|own| own == host.as_str()) {
         (answer.allowed, answer.through) = (true, Some("model-port"));
     }
-    let theirs = repository.as_ref().and_then(|repository| repository.opens(&settings.egress, args.container, &host));
-    let (heading, lines) = theirs.unwrap_or_else(|| {
-        let opens = paste::one(&settings, args.container, &host);
-        (opens.heading(), opens.lines)
-    });
+    let mut heading = String::new();
     match decide(&policy, args.container, &host) {
         Decision::Allowed(line) => {
             answer.allowed = true;
@@ -74,7 +70,13 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
         }
         Decision::Denied { .. } if answer.allowed => {}
         Decision::Denied { reason, .. } => {
-            (answer.reason, answer.hint) = (Some(reason.as_str()), Some(lines.clone()));
+            let theirs = repository.as_ref().and_then(|its| its.opens(&settings.egress, args.container, &host));
+            let (place, lines) = theirs.unwrap_or_else(|| {
+                let opens = paste::one(&settings, args.container, &host);
+                (opens.heading(), opens.lines)
+            });
+            heading = place;
+            (answer.reason, answer.hint) = (Some(reason.as_str()), Some(lines));
         }
     }
     let exit = if answer.allowed { Exit::Ok } else { Exit::Failed };
@@ -103,7 +105,7 @@ pub(super) fn run(context: &Context, args: &EgressCheckArgs) -> Result<Exit, Fai
             let word = screen.tint(Tint::Bad, "refused");
             screen.line(format!("{host}: {word} for {container}: {}", answer.reason.unwrap_or_default()))?;
             screen.line(format!("{heading}:"))?;
-            for line in lines.lines() {
+            for line in answer.hint.iter().flat_map(|hint| hint.lines()) {
                 screen.line(format!("  {line}"))?;
             }
         }

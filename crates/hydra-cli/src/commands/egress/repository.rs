@@ -4,7 +4,7 @@ use crate::{exit::Exit, failure::Failure};
 use hydra_core::{
     ContainerType,
     egress::{Decision, EgressPolicy, HostName, HostPattern, decide},
-    target::{HostLine, Target},
+    target::{FILE, HostLine, Target},
 };
 use std::{
     fmt::Write as _,
@@ -23,9 +23,8 @@ impl Repository {
                 .help("name a repository's .hydra.toml with --repository")
         })?;
         let target = Target::parse(&bytes).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            Failure::new(Exit::Failed, format!("{}: {}", path.display(), faults.join("; ")))
-                .help("docs/repository.md says what the file may hold")
+            let faults: Vec<String> = faults.iter().map(|fault| named(path, &fault.to_string())).collect();
+            Failure::new(Exit::Failed, faults.join("; ")).help("docs/repository.md says what the file may hold")
         })?;
         Ok(Self { path: path.to_owned(), target })
     }
@@ -33,7 +32,7 @@ impl Repository {
     /// What one of its jobs would be held to.
     pub(super) fn policy(&self, own: &EgressPolicy, container: ContainerType) -> Result<EgressPolicy, Failure> {
         self.target.egress(own, container).map_err(|error| {
-            Failure::new(Exit::Failed, format!("{}: {error}", self.path.display()))
+            Failure::new(Exit::Failed, named(&self.path, &error.to_string()))
                 .help("as it is, no job of this repository would start")
         })
     }
@@ -78,4 +77,10 @@ impl Repository {
             format!("Lines to paste into {}, which the organisation lets it open by itself", self.path.display());
         Some((heading, lines))
     }
+}
+
+/// A fault begins with the name that the file has in a repository: here with the path that was given.
+fn named(path: &Path, fault: &str) -> String {
+    let place = path.display();
+    fault.strip_prefix(FILE).map_or_else(|| format!("{place}: {fault}"), |rest| format!("{place}{rest}"))
 }
