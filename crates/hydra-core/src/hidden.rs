@@ -26,7 +26,12 @@ pub const fn is_hidden(c: char) -> bool {
 pub fn strip(text: &str) -> String {
     // Hidden characters go first, so that none can hide the mark of a comment; comments until there is none, so that
     // none is made by taking another out.
-    let mut clean: String = text.replace("\r\n", "\n").chars().filter(|c| !is_hidden(*c)).collect();
+    let plain = |byte: u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    let mut clean: String = if text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        text.replace("\r\n", "\n").chars().filter(|c| !is_hidden(*c)).collect()
+    };
     while let Some(start) = clean.find("<!--") {
         match clean[start + 4..].find("-->") {
             Some(length) => clean.replace_range(start..start + 4 + length + 3, ""),

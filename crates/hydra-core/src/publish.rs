@@ -49,6 +49,9 @@ pub fn harmless_within(text: &str, allow_hosts: &[String], limit: usize) -> Stri
 /// One line, for titles, descriptions and table cells: no line ends, no Markdown that could leave the line, at most `limit` bytes.
 #[must_use]
 pub fn harmless_line(text: &str, allow_hosts: &[String], limit: usize) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     let flat = crate::hidden::strip(text).split_whitespace().collect::<Vec<_>>().join(" ");
     let mut room = limit;
     loop {
@@ -87,7 +90,7 @@ fn once(text: &str) -> String {
     let mut lines = clean.trim().lines();
     let subject = inline::verbatim(lines.next().unwrap_or_default().trim(), &[]);
     let subject = if subject.is_empty() { NO_SUBJECT } else { cut(&subject, 100).trim_end() };
-    let body: Vec<String> = lines.map(|line| inline::verbatim(&trailer(line), &[])).collect();
+    let body: Vec<String> = lines.map(|line| inline::verbatim(&trailer(line), &[]).into_owned()).collect();
     let body = body.join("\n");
     let body = cut(body.trim(), 9_800).trim_end();
     if body.is_empty() { subject.to_owned() } else { format!("{subject}\n\n{body}") }

@@ -196,12 +196,13 @@ fn stage_table(record: &RunRecord) -> String {
         });
         // A note may repeat what an agent said.
         let note = crate::publish::harmless_line(&entry.note, &[], 160);
-        let result = if note.is_empty() { entry.result.to_string() } else { format!("{}: {note}", entry.result) };
+        let colon = if note.is_empty() { "" } else { ": " };
         let _ = writeln!(
             table,
-            "| {} | {} | {result} | {took} | {} | {} | {} |",
+            "| {} | {} | {}{colon}{note} | {took} | {} | {} | {} |",
             entry.stage,
             entry.round,
+            entry.result,
             entry.spend.turns,
             entry.spend.tokens.total(),
             entry.spend.cost

@@ -22,42 +22,52 @@ rule!(SKIP_MARK, r"(?i)\*\*\*\s*no_ci\s*\*\*\*|(skip-checks|request-checks)\s*:"
 rule!(SCHEME, r"(?i)([a-z][a-z0-9+.-]{0,30}):(/[/\\])");
 rule!(WWW, r"(?i)\b(www\.)([A-Za-z0-9])");
 
-fn replace<'t>(rule: &LazyLock<Option<Regex>>, text: &'t str, with: &str) -> Cow<'t, str> {
+/// Most lines hold nothing of a rule: they are only looked at, not copied.
+fn replace<'t>(rule: &LazyLock<Option<Regex>>, text: Cow<'t, str>, with: &str) -> Cow<'t, str> {
     match rule.as_ref() {
-        Some(rule) => rule.replace_all(text, with),
-        None => Cow::Borrowed(text),
+        Some(rule) if rule.is_match(&text) => Cow::Owned(rule.replace_all(&text, with).into_owned()),
+        _ => text,
     }
 }
 
+fn broken<'t>(text: Cow<'t, str>, mark: &str, with: &str) -> Cow<'t, str> {
+    if text.contains(mark) { Cow::Owned(text.replace(mark, with)) } else { text }
+}
+
 /// What holds inside code, in commit messages and everywhere else: nothing notifies, closes, skips, links or marks.
-pub(super) fn verbatim(text: &str, allow_hosts: &[String]) -> String {
+pub(super) fn verbatim<'t>(text: &'t str, allow_hosts: &[String]) -> Cow<'t, str> {
     // A link to another host without a scheme: whether it stands in code is for each reader of Markdown to say.
-    let text = text.replace("<!--", "<! --").replace("](//", "] (//");
-    let text = replace(&SKIP, &text, "($1)");
-    let text = replace(&SKIP_MARK, &text, "($1) ");
-    let text = replace(&GH, &text, "$1 $2");
-    let text = replace(&NUMBER, &text, "# $1");
-    let text = links(&text, allow_hosts);
+    let text = broken(broken(Cow::Borrowed(text), "<!--", "<! --"), "](//", "] (//");
+    let text = replace(&SKIP, text, "($1)");
+    let text = replace(&SKIP_MARK, text, "($1) ");
+    let text = replace(&GH, text, "$1 $2");
+    let text = replace(&NUMBER, text, "# $1");
+    let text = links(text, allow_hosts);
     // Twice: a name directly after another one shares the character between them.
-    let text = replace(&NAME, &text, "$1@ $2").into_owned();
-    replace(&NAME, &text, "$1@ $2").into_owned()
+    let text = replace(&NAME, text, "$1@ $2");
+    replace(&NAME, text, "$1@ $2")
 }
 
 /// Breaks every address that is not `https` to a host of the list.
-fn links(text: &str, allow_hosts: &[String]) -> String {
-    let Some(scheme) = SCHEME.as_ref() else { return text.replace("://", ": //") };
+fn links<'t>(text: Cow<'t, str>, allow_hosts: &[String]) -> Cow<'t, str> {
+    let Some(scheme) = SCHEME.as_ref() else { return broken(text, "://", ": //") };
     // What follows is only looked at, so that an address within an address is met on its own.
-    let text = scheme.replace_all(text, |found: &regex::Captures<'_>| {
-        let (scheme, slashes) = (&found[1], &found[2]);
-        let rest = found.get(0).map_or("", |all| &text[all.end()..]);
-        let rest = rest.split(char::is_whitespace).next().unwrap_or_default();
-        if scheme.eq_ignore_ascii_case("https") && slashes == "//" && allowed(rest, allow_hosts) {
-            "https://".to_owned()
-        } else {
-            format!("{scheme}: {slashes}")
-        }
-    });
-    replace(&WWW, &text, "$1 $2").into_owned()
+    let text = if scheme.is_match(&text) {
+        let without = scheme.replace_all(&text, |found: &regex::Captures<'_>| {
+            let (scheme, slashes) = (&found[1], &found[2]);
+            let rest = found.get(0).map_or("", |all| &text[all.end()..]);
+            let rest = rest.split(char::is_whitespace).next().unwrap_or_default();
+            if scheme.eq_ignore_ascii_case("https") && slashes == "//" && allowed(rest, allow_hosts) {
+                "https://".to_owned()
+            } else {
+                format!("{scheme}: {slashes}")
+            }
+        });
+        Cow::Owned(without.into_owned())
+    } else {
+        text
+    };
+    replace(&WWW, text, "$1 $2")
 }
 
 fn allowed(rest: &str, allow_hosts: &[String]) -> bool {
@@ -77,7 +87,11 @@ fn allowed(rest: &str, allow_hosts: &[String]) -> bool {
 pub(super) fn markdown(line: &str, allow_hosts: &[String]) -> String {
     let line = verbatim(line, allow_hosts);
     let mut out = String::with_capacity(line.len() + 16);
-    let mut rest = line.as_str();
+    let mut rest = &*line;
+    // Up to the first character that could mean something, nothing is changed.
+    let plain = rest.find(['`', '<', '&', '\\', ']']).unwrap_or(rest.len());
+    out.push_str(&rest[..plain]);
+    rest = &rest[plain..];
     while let Some(c) = rest.chars().next() {
         let run = rest.bytes().take_while(|b| *b == b'`').count();
         if run > 0 {
