@@ -8,6 +8,7 @@ mod egress;
 mod end;
 mod faults;
 mod forge;
+mod gated;
 mod git;
 mod kills;
 mod laws;
