@@ -7,6 +7,7 @@ mod gate;
 mod hunks;
 mod moves;
 mod package;
+mod reach;
 mod script;
 mod stage;
 

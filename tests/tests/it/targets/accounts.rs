@@ -55,8 +55,8 @@ async fn a_spent_budget_stops_the_real_cli_and_nothing_more_is_asked() {
     let target = Target::with(&package, &package.to, None, Play { adjust: vec![usage], more, tls: true }).await;
     target.run().await;
     let used = target.model.usage().all.tokens.total();
-    // One answer more than there was, at most.
-    assert!((100_000..=164_000).contains(&used), "{used}: {}", target.told());
+    // The third answer is the last.
+    assert!((100_000..100_000 + 41_000).contains(&used), "{used}: {}", target.told());
     assert!(target.github.pulls(&target.repo).is_empty(), "{}", target.told());
     holds(&target.status().to_lowercase(), &["budget"]);
     assert_eq!(target.left(), "", "containers or volumes are left");

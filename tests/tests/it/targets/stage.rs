@@ -83,6 +83,9 @@ const MODEL: &str = "models.example.test";
 /// The accounts, in their order.
 pub(crate) const ACCOUNTS: [&str; 2] = ["sk-ant-target-first", "sk-ant-target-second"];
 
+/// What the orchestrator signs with.
+pub(crate) const SIGNING_KEY: &str = "de30de30de30de30de30de30de30de30de30de30de30de30de30de30de30de30";
+
 /// A run of the pipeline on one package.
 pub(crate) struct Target {
     pub(crate) github: Sim,
@@ -91,7 +94,7 @@ pub(crate) struct Target {
     pub(crate) branch: String,
     pub(crate) team: tempfile::TempDir,
     issue: u64,
-    instance: String,
+    pub(crate) instance: String,
     /// Names that gates resolve without asking.
     hosts: BTreeMap<String, String>,
 }
@@ -193,8 +196,7 @@ applier = []
         ];
         let credentials = serde_json::json!({ "claude_accounts": accounts, "git_tokens": tokens }).to_string();
         fs::create_dir(at("secrets")).expect("a folder");
-        for (name, text) in
-            [("credentials.json", credentials), (".env", format!("HYDRA_SIGNING_KEY={}\n", "de30".repeat(16)))]
+        for (name, text) in [("credentials.json", credentials), (".env", format!("HYDRA_SIGNING_KEY={SIGNING_KEY}\n"))]
         {
             let file = at("secrets").join(name);
             fs::write(&file, text).expect("a file");
@@ -223,16 +225,21 @@ applier = []
         ended
     }
 
-    /// Once a stage has asked the model this often: SIGKILL to its gate, from outside, as a kernel that is out of memory sends it. The engine
-    /// is not told that anybody wanted it.
-    pub(crate) async fn kill_gate(&self, stage: &str, after: usize) {
+    /// Waits until a stage has asked the model this often.
+    pub(crate) async fn has_asked(&self, stage: &str, often: usize) {
         let of_it = |job: &str| job.contains(&format!("-{stage}-"));
         let asked = || self.model.requests().iter().filter(|one| one.job.as_deref().is_some_and(of_it)).count();
         let begun = Instant::now();
-        while asked() < after {
+        while asked() < often {
             assert!(begun.elapsed() < LONGEST, "{stage} has asked {} times", asked());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Once a stage has asked the model this often: SIGKILL to its gate, from outside, as a kernel that is out of memory sends it. The engine
+    /// is not told that anybody wanted it.
+    pub(crate) async fn kill_gate(&self, stage: &str, after: usize) {
+        self.has_asked(stage, after).await;
         let instance = format!("label=hydra.instance={}", self.instance);
         let gate = docker(&["ps", "--quiet", "--filter", &instance, "--filter", "label=hydra.role=gate"]);
         let pid = docker(&["inspect", "--format", "{{.State.Pid}}", gate.trim()]);
