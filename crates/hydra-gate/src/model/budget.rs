@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::Notify;
 
 /// The part of the budget at which the agent is warned, in hundredths.
-const WARN: u64 = 80;
+const WARN: u128 = 80;
 
 /// Requests under way at a time, where there is a budget: so many at most can pass it together, whatever their answers are.
 const AT_ONCE: u64 = 16;
@@ -24,7 +24,7 @@ const BYTES_OF_A_TOKEN: usize = 4;
 pub(crate) enum Standing {
     /// There is enough.
     Fine,
-    /// Not much is left: said once.
+    /// Not much is left: to be said once, by whoever can.
     Warn,
     /// Nothing is left.
     Spent,
@@ -33,6 +33,7 @@ pub(crate) enum Standing {
 #[derive(Debug, Default)]
 struct State {
     tokens: Tokens,
+    /// It was said that not much is left, or a request that says it is under way.
     warned: bool,
     /// The most that one response used so far, by each kind of token.
     most: Tokens,
@@ -57,9 +58,21 @@ pub(crate) struct UnderWay {
     held: Tokens,
     prompt: Tokens,
     sent: bool,
+    /// It says that not much is left, and nobody has taken it yet.
+    warns: bool,
 }
 
 impl UnderWay {
+    /// The model has read what was said: no other request says it again.
+    pub(crate) fn read(&mut self) {
+        self.warns = false;
+    }
+    /// It has no place for what was to be said: the next one may say it.
+    pub(crate) fn says_nothing(&mut self) {
+        if std::mem::take(&mut self.warns) {
+            self.budget.state.lock().unwrap_or_else(PoisonError::into_inner).warned = false;
+        }
+    }
     /// Whether the provider has it from here on, and has not said that it takes nothing for it.
     pub(crate) fn sent(&mut self, sent: bool) {
         self.sent = sent;
@@ -80,6 +93,8 @@ impl Drop for UnderWay {
         if self.sent {
             self.budget.add(self.prompt);
         }
+        // What was said to nobody is said to the next.
+        self.says_nothing();
         let mut state = self.budget.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.under_way = state.under_way.saturating_sub(1);
         state.held = both(state.held, self.held, u64::saturating_sub);
@@ -122,15 +137,20 @@ impl Budget {
     }
     /// Lets one request with this prompt begin. It waits while it and those under way could use up what is left, each its own prompt and as
     /// much as any response has used so far: requests at the same time pass the budget by one response at most, not by all of theirs.
-    pub(crate) async fn begin(self: &Arc<Self>, prompt: Tokens) -> Result<(Standing, UnderWay), Standing> {
+    /// [`Standing::Warn`] is for one that can be told, and comes again until one was [read](UnderWay::read).
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        prompt: Tokens,
+        can_be_told: bool,
+    ) -> Result<(Standing, UnderWay), Standing> {
         loop {
             let mut counted = pin!(self.counted.notified());
             counted.as_mut().enable();
             {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                let standing = self.standing(&mut state);
-                if standing == Standing::Spent {
-                    return Err(standing);
+                let far = self.far(state.tokens);
+                if far >= 100 {
+                    return Err(Standing::Spent);
                 }
                 let unseen = Tokens { output: UNSEEN, ..Tokens::default() };
                 let most = if state.most == Tokens::default() { unseen } else { state.most };
@@ -140,10 +160,12 @@ impl Budget {
                 if state.under_way == 0 || room && self.far(both(state.tokens, held, u64::saturating_add)) <= 100 {
                     state.under_way += 1;
                     state.held = held;
-                    return Ok((standing, UnderWay { budget: Arc::clone(self), held: mine, prompt, sent: false }));
+                    let warns = can_be_told && far >= WARN && !state.warned;
+                    state.warned |= warns;
+                    let standing = if warns { Standing::Warn } else { Standing::Fine };
+                    let budget = Arc::clone(self);
+                    return Ok((standing, UnderWay { budget, held: mine, prompt, sent: false, warns }));
                 }
-                // It is said when it goes on.
-                state.warned &= standing != Standing::Warn;
             }
             counted.await;
         }
@@ -155,18 +177,6 @@ impl Budget {
         let money = allowance.usd.map(|usd| part(allowance.price.cost(tokens).0, usd.0));
         let tokens = allowance.tokens.map(|most| part(tokens.total(), most));
         money.into_iter().chain(tokens).max().unwrap_or(0)
-    }
-    /// How far it is; [`Standing::Warn`] once.
-    fn standing(&self, state: &mut State) -> Standing {
-        let far = self.far(state.tokens);
-        if far >= 100 {
-            Standing::Spent
-        } else if far >= u128::from(WARN) && !state.warned {
-            state.warned = true;
-            Standing::Warn
-        } else {
-            Standing::Fine
-        }
     }
 }
 
@@ -222,7 +232,13 @@ mod tests {
     }
     /// What is said to a request that nothing runs beside.
     async fn standing(budget: &Arc<Budget>) -> Standing {
-        budget.begin(prompt(0)).await.map_or_else(|spent| spent, |(standing, _)| standing)
+        budget.begin(prompt(0), true).await.map_or_else(
+            |spent| spent,
+            |(standing, mut under_way)| {
+                under_way.read();
+                standing
+            },
+        )
     }
 
     #[tokio::test]
@@ -236,6 +252,29 @@ mod tests {
         budget.add(used(200));
         assert_eq!((standing(&budget).await, budget.used().output), (Standing::Spent, 1_000));
         assert_eq!(standing(&Arc::new(Budget::new(None, None).unwrap())).await, Standing::Fine);
+    }
+
+    #[tokio::test]
+    async fn the_warning_comes_again_until_a_model_has_read_it() {
+        let budget = budget(1_000_000);
+        // Of answers so small that some fit in beside each other.
+        (0..800).for_each(|_| budget.add(used(1_000)));
+        let begin = async |can_be_told| budget.begin(prompt(0), can_be_told).await.unwrap();
+        assert_eq!(begin(false).await.0, Standing::Fine, "it cannot be told");
+        assert_eq!(begin(true).await.0, Standing::Warn, "nobody was told");
+        let (standing, mut first) = begin(true).await;
+        assert_eq!(standing, Standing::Warn, "the one before had no answer");
+        first.says_nothing();
+        let (standing, second) = begin(true).await;
+        assert_eq!(standing, Standing::Warn, "the one before has no place for it");
+        assert_eq!(begin(true).await.0, Standing::Fine, "one that is under way says it");
+        drop(first);
+        assert_eq!(begin(true).await.0, Standing::Fine, "the other one's end changes nothing");
+        drop(second);
+        let (standing, mut third) = begin(true).await;
+        third.read();
+        drop(third);
+        assert_eq!((standing, begin(true).await.0), (Standing::Warn, Standing::Fine));
     }
 
     #[tokio::test]
@@ -253,7 +292,7 @@ mod tests {
         let budget = budget(1_000);
         budget.add(used(100));
         let ask = |budget: Arc<Budget>| async move {
-            let Ok((_, under_way)) = budget.begin(prompt(0)).await else { return };
+            let Ok((_, under_way)) = budget.begin(prompt(0), true).await else { return };
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             under_way.count(used(100));
         };
@@ -267,10 +306,10 @@ mod tests {
     async fn a_request_that_breaks_off_lets_the_next_one_go_on() {
         let budget = budget(1_000);
         budget.add(used(600));
-        let (_, first) = budget.begin(prompt(0)).await.unwrap();
+        let (_, first) = budget.begin(prompt(0), true).await.unwrap();
         let second = std::time::Duration::from_secs(1);
-        assert!(tokio::time::timeout(second, budget.begin(prompt(0))).await.is_err(), "it waits");
-        let (next, ()) = tokio::join!(budget.begin(prompt(0)), async {
+        assert!(tokio::time::timeout(second, budget.begin(prompt(0), true)).await.is_err(), "it waits");
+        let (next, ()) = tokio::join!(budget.begin(prompt(0), true), async {
             tokio::time::sleep(second).await;
             drop(first);
         });
@@ -283,7 +322,7 @@ mod tests {
         let budget = budget(10_000_000);
         budget.add(used(1));
         let ask = |budget: Arc<Budget>| async move {
-            let Ok((_, under_way)) = budget.begin(prompt(0)).await else { return };
+            let Ok((_, under_way)) = budget.begin(prompt(0), true).await else { return };
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             under_way.count(used(10_000_000));
         };
@@ -298,7 +337,7 @@ mod tests {
         for (allowance, body, begun) in [(UNSEEN * 3, 0, 3), (UNSEEN * 3, 200_000, 1), (1_000, 0, 1)] {
             let budget = budget(allowance);
             let mut all = Vec::new();
-            while let Ok(Ok((_, one))) = tokio::time::timeout(second, budget.begin(prompt(body))).await {
+            while let Ok(Ok((_, one))) = tokio::time::timeout(second, budget.begin(prompt(body), true)).await {
                 all.push(one);
             }
             assert_eq!(all.len(), begun, "{allowance} {body}");
@@ -308,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_given_up_when_the_provider_has_it_is_charged_for_its_prompt() {
         let budget = budget(1_000_000);
-        let begin = async || budget.begin(prompt(40_000)).await.unwrap().1;
+        let begin = async || budget.begin(prompt(40_000), true).await.unwrap().1;
         drop(begin().await);
         assert_eq!(budget.used(), Tokens::default(), "it was not sent");
         let mut refused = begin().await;

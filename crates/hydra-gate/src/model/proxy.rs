@@ -121,8 +121,15 @@ impl Model {
             refused(DenyReason::InspectMethod, &what);
             return error(StatusCode::FORBIDDEN, "permission_error", &format!("this job may not ask for {what}"));
         }
-        let (body, under_way) = match self.budget.begin(prompt(if shape.is_charged() { body.len() } else { 0 })).await {
-            Ok((Standing::Warn, under_way)) => (warned(&body).map_or(body, Bytes::from), under_way),
+        let prompt = prompt(if shape.is_charged() { body.len() } else { 0 });
+        let (body, under_way) = match self.budget.begin(prompt, shape.can_be_told()).await {
+            Ok((Standing::Warn, mut under_way)) => match warned(&body) {
+                Some(warned) => (Bytes::from(warned), under_way),
+                None => {
+                    under_way.says_nothing();
+                    (body, under_way)
+                }
+            },
             Ok((_, under_way)) => (body, under_way),
             Err(_) => {
                 return error(
@@ -226,6 +233,9 @@ impl Model {
             let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             let events_come = kind.starts_with("text/event-stream");
             under_way.sent(shape.is_charged() && head.status.is_success());
+            if head.status.is_success() {
+                under_way.read();
+            }
             let counted = Counted::new(body, events_come, under_way, Arc::clone(usage), self.quiet);
             let mut given = Response::new(Either::Right(counted));
             *given.status_mut() = head.status;

@@ -17,6 +17,11 @@ impl Shape {
     pub(crate) const fn is_charged(self) -> bool {
         !matches!(self, Self::CountTokens | Self::Models)
     }
+    /// Whether a sentence can be put into it that a model reads: what is only counted is read by none, and the others' bodies have no
+    /// `messages` to put it in.
+    pub(crate) const fn can_be_told(self) -> bool {
+        matches!(self, Self::Messages | Self::ChatCompletions)
+    }
 }
 
 /// What is asked for.

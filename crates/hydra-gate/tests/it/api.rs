@@ -19,7 +19,10 @@ use hydra_core::{
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 pub(crate) const PORT: u16 = 8088;
@@ -297,4 +300,44 @@ fn a_budget_warns_once_and_then_ends_and_a_gate_that_is_started_again_knows() {
     let (status, said) = message(&world);
     assert!(status == 400 && said.contains("the budget of this issue is spent"), "{status}: {said}");
     assert_eq!(log.lock().unwrap().len(), 3);
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn the_warning_waits_for_a_request_that_the_model_reads_and_answers() {
+    const NOTE: &str = "four fifths of this issue";
+    let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
+    let prefilled = BODY.replace("}]}", r#"},{"role":"assistant","content":"so"}]}"#);
+    let before: [(&str, &str, &str, u16); 4] = [
+        ("count_tokens", "POST /v1/messages/count_tokens", BODY, 200),
+        ("models", "GET /v1/models", "", 200),
+        ("a prefilled answer", "POST /v1/messages", &prefilled, 200),
+        ("a failure", "POST /v1/messages", BODY, 529),
+    ];
+    for (what, line, body, status) in before {
+        let world = world(|route| {
+            route.allowance = Some(Allowance { usd: None, tokens: Some(1_100), price });
+            route.accounts.truncate(1);
+        });
+        let turn = AtomicUsize::new(0);
+        let log = serve(&world, move |_| match (turn.fetch_add(1, Ordering::Relaxed), status) {
+            (6, 529) => http("529 Overloaded", "", "{}"),
+            (6, _) if what != "a prefilled answer" => http("200 OK", "", "{}"),
+            _ => fine(),
+        });
+        // 900 of 1,100 are spent.
+        for _ in 0..6 {
+            assert_eq!(message(&world).0, 200);
+        }
+        let told = || log.lock().unwrap().iter().map(|asked| asked.body.contains(NOTE)).collect::<Vec<_>>();
+        assert_eq!(told(), [false; 6]);
+        log.lock().unwrap().clear();
+        assert_eq!(ask(&world, line, "", body).0, status, "{what}");
+        for _ in 0..2 {
+            message(&world);
+        }
+        let failed = status == 529;
+        assert_eq!(told()[..2], [failed, true], "{what}: nobody is warned");
+        assert!(!told().get(2).is_some_and(|told| *told), "{what}: it is said again");
+    }
 }
