@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// itself reported for `claude-opus-4-8` in a recorded session.
 pub const AS_OF: &str = "2026-11-23";
 
-/// Prices per million tokens. Cache writes are those of the five-minute cache (1.25 times input), reads a tenth of input.
+/// Prices per million tokens. Cache writes are those of the five-minute cache (1.25 times input; see [`hour_writes`]), reads a tenth of input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -45,6 +45,13 @@ impl Price {
             + part(tokens.cache_write, self.cache_write);
         Usd(u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }
+}
+
+/// What is written to the cache that lasts an hour, as so many tokens of the five-minute cache: it costs twice the input, not 1.25 times.
+#[must_use]
+pub const fn hour_writes(tokens: u64) -> u64 {
+    // Three fifths more, rounded up.
+    tokens.saturating_add(tokens / 5 * 3).saturating_add((tokens % 5 * 3).div_ceil(5))
 }
 
 /// Names as the provider spells them, without date and context suffix; input and output in thousandths of a dollar.
@@ -197,6 +204,14 @@ mod tests {
         assert_eq!(PriceTable::default().cost(&model("claude-sonnet-4-6"), tokens), Ok(Usd(300_000 + 3_750_000)));
         let one = Tokens { cache_read: 1, ..Tokens::default() };
         assert_eq!(PriceTable::default().cost(&model("claude-haiku-4-5"), one), Ok(Usd(1)));
+    }
+
+    #[test]
+    fn what_is_kept_for_an_hour_costs_twice_the_input() {
+        let price = PriceTable::default().price(&model("claude-opus-4-8")).unwrap();
+        let written = Tokens { cache_write: hour_writes(1_000_000), ..Tokens::default() };
+        assert_eq!(price.cost(written), price.cost(Tokens { input: 2_000_000, ..Tokens::default() }));
+        assert_eq!([0, 1, 2, 5, u64::MAX].map(hour_writes), [0, 2, 4, 8, u64::MAX]);
     }
 
     #[test]

@@ -6,6 +6,10 @@ use std::{cell::RefCell, fmt};
 
 /// Keys of a request by which the provider calls hosts of the agent's choice, or keeps what is asked running.
 const OUT: [&str; 5] = ["mcp_servers", "container", "background", "connectors", "web_search_options"];
+/// Keys of a request that change what its tokens cost, as they are compared (`serviceTier` is `service_tier`), and the values at which they cost
+/// what the table of prices says.
+const PRICED: [(&str, &[&str]); 3] =
+    [("speed", &[]), ("inferencegeo", &[]), ("servicetier", &["auto", "standard_only", "default"])];
 /// Tools that the provider runs itself and that reach hosts of the agent's choice, or files of the account's owner, by the beginning of
 /// their type: refused wherever they stand.
 const TOOLS: [&str; 6] = ["web_", "code_", "mcp", "computer", "file_search", "image_generation"];
@@ -29,8 +33,8 @@ fn is_the_agents(api: ModelApi, kind: &str) -> bool {
 pub(crate) struct Asked {
     /// The model.
     pub(crate) model: String,
-    /// What of it would make the provider reach out.
-    pub(crate) reaches_out: Option<String>,
+    /// What of it may not be asked for: it would make the provider reach out, or cost more than is counted.
+    pub(crate) too_much: Option<String>,
 }
 
 /// Reads a body. A model that is named twice, or in other letters, is read in two ways by two programs: it is refused. Gemini's stands in
@@ -63,7 +67,7 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     fn out(&self, what: String) {
-        self.found.borrow_mut().reaches_out.get_or_insert(what);
+        self.found.borrow_mut().too_much.get_or_insert(what);
     }
     /// Whether a text that stands here is an address that the provider would call.
     fn is_called(&self) -> bool {
@@ -109,6 +113,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
             }
             if self.depth == 0 && OUT.contains(&&*key) {
                 self.out(format!("`{key}`"));
+            }
+            if self.depth == 0
+                && let Some((_, fine)) = PRICED.iter().find(|(priced, _)| is_spelt(&key, priced))
+            {
+                let Kind(value) = map.next_value()?;
+                if !fine.contains(&value.as_str()) {
+                    self.out(format!("`{key}`"));
+                }
+                continue;
             }
             if self.is_geminis_tool() && !matches!(&*key, "functionDeclarations" | "function_declarations") {
                 self.out(format!("the tool `{key}`"));
@@ -156,6 +169,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
+/// Whether a key is this one, however a server spells it.
+fn is_spelt(key: &str, plain: &str) -> bool {
+    key.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase()).eq(plain.bytes())
+}
+
 /// A type that may be a text; anything else is none.
 struct Kind(String);
 impl<'de> Deserialize<'de> for Kind {
@@ -199,7 +217,7 @@ mod tests {
         let text = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"{\"type\":\"url\"}"}]},
             {"type":"image","source":{"type":"base64","data":"x"}}]}],"tools":[{"name":"Bash","type":"custom","input_schema":{"type":"object","properties":{"type":{"type":["string","null"]}}}}],
             "temperature":1.5,"stream":true,"metadata":null}"#;
-        assert_eq!(of(text), Ok(Asked { model: "m".into(), reaches_out: None }));
+        assert_eq!(of(text), Ok(Asked { model: "m".into(), too_much: None }));
     }
 
     #[test]
@@ -220,7 +238,7 @@ mod tests {
             (r#""messages":[{"content":[{"content":[{"source":{"type":"file"}}]}]}]"#, "source of the type `file`"),
         ] {
             let found = of(&format!(r#"{{"model":"m",{part}}}"#)).unwrap();
-            assert_eq!(found.reaches_out.as_deref(), Some(what), "{part}");
+            assert_eq!(found.too_much.as_deref(), Some(what), "{part}");
         }
     }
 
@@ -260,7 +278,7 @@ mod tests {
             (ModelApi::Gemini, r#""tools":{"google_search":{}}"#.to_owned(), "the tool `google_search`"),
         ] {
             let found = asked(format!(r#"{{"model":"m",{part}}}"#).as_bytes(), api).unwrap();
-            assert_eq!(found.reaches_out.as_deref(), Some(what), "{part}");
+            assert_eq!(found.too_much.as_deref(), Some(what), "{part}");
         }
     }
 
@@ -290,8 +308,31 @@ mod tests {
             ),
         ] {
             let found = asked(format!(r#"{{"model":"m",{part}}}"#).as_bytes(), api).unwrap();
-            assert_eq!(found.reaches_out, None, "{part}");
+            assert_eq!(found.too_much, None, "{part}");
         }
+    }
+
+    #[test]
+    fn what_costs_more_than_is_counted_is_refused() {
+        for part in [
+            r#""speed":"fast""#,
+            r#""inference_geo":"us""#,
+            r#""service_tier":"priority""#,
+            r#""Service_Tier":"priority""#,
+            r#""serviceTier":"priority""#,
+            r#""service_tier":"auto","service_tier":"priority""#,
+            r#""service_tier":["auto"]"#,
+        ] {
+            for api in ModelApi::ALL {
+                let found = asked(format!(r#"{{"model":"m",{part}}}"#).as_bytes(), *api).unwrap();
+                let key = part.split('"').nth(1).unwrap();
+                assert_eq!(found.too_much, Some(format!("`{key}`")), "{part}");
+            }
+        }
+        let fine = r#"{"model":"m","service_tier":"auto","messages":[{"content":[{"type":"tool_use","input":{"speed":"fast"}}]}]}"#;
+        assert_eq!(of(fine).unwrap().too_much, None);
+        assert_eq!(of(r#"{"model":"m","service_tier":"standard_only"}"#).unwrap().too_much, None);
+        assert!(of(r#"{"model":"m","service_tier":7}"#).is_err(), "no server takes it");
     }
 
     #[test]

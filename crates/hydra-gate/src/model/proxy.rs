@@ -158,7 +158,7 @@ impl Model {
                 asked(body, shape.api())?
             }
         };
-        match asked.reaches_out {
+        match asked.too_much {
             Some(what) => Err(what),
             None if self.route.models.contains(&asked.model) => Ok(()),
             None => Err(format!("the model {}", asked.model)),

@@ -1,6 +1,6 @@
 //! Tokens of a response, read as it passes: server-sent events or one JSON document, of four APIs. Nothing is held back and nothing is changed.
 
-use hydra_core::Tokens;
+use hydra_core::{Tokens, prices::hour_writes};
 use serde_json::Value;
 
 /// A line that is longer holds no usage that could be trusted to be one.
@@ -121,17 +121,20 @@ fn read(usage: &Value) -> Option<Tokens> {
     if input.is_none() && output.is_none() {
         return None;
     }
+    let kept_an_hour = inside("cache_creation", "ephemeral_1h_input_tokens").unwrap_or(0);
+    let written = number("cache_creation_input_tokens").unwrap_or(0).max(kept_an_hour);
     Some(Tokens {
         input: input.unwrap_or(0).saturating_sub(detail.unwrap_or(0)),
         output: output.unwrap_or(0),
         cache_read: detail.or(number("cache_read_input_tokens")).unwrap_or(0),
-        cache_write: number("cache_creation_input_tokens").unwrap_or(0),
+        cache_write: (written - kept_an_hour).saturating_add(hour_writes(kept_an_hour)),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hydra_core::prices::PriceTable;
     use proptest::prelude::*;
 
     fn of(text: &str, size: usize) -> Tokens {
@@ -175,6 +178,18 @@ mod tests {
                 assert_eq!(of(&text, size), wanted, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_cache_keeps_for_an_hour_costs_twice_the_input() {
+        let stream = "data: {\"message\":{\"usage\":{\"input_tokens\":0,\"cache_creation_input_tokens\":1000100,\
+            \"cache_creation\":{\"ephemeral_5m_input_tokens\":100,\"ephemeral_1h_input_tokens\":1000000},\"output_tokens\":0}}}\n\
+            data: {\"usage\":{\"cache_creation_input_tokens\":1000100,\"output_tokens\":0}}\n";
+        let tokens = of(stream, 1_000);
+        assert_eq!(tokens, Tokens { cache_write: 100 + 1_600_000, ..Tokens::default() });
+        let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
+        let (hour, short) = (of(&stream.replace("1000100", "1000000").replace("\":100,", "\":0,"), 9), 1_000_000);
+        assert_eq!(price.cost(hour), price.cost(Tokens { input: 2 * short, ..Tokens::default() }));
     }
 
     #[test]

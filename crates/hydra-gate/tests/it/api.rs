@@ -172,6 +172,7 @@ fn row_36_other_paths_methods_models_and_sizes_are_refused() {
     let log = serve(&world, |_| fine());
     let other = BODY.replace("sonnet", "opus");
     let reaches = BODY.replace("{\"model", "{\"mcp_servers\":[],\"model");
+    let dear = BODY.replace("{\"model", "{\"speed\":\"fast\",\"model");
     let refused = [
         ("GET /v1/organizations/me", "", "", 403),
         ("POST /v1/files", "", BODY, 403),
@@ -181,6 +182,7 @@ fn row_36_other_paths_methods_models_and_sizes_are_refused() {
         ("POST /v1/messages?key=own", "", BODY, 403),
         ("POST /v1/responses", "", BODY, 403),
         ("POST /v1/messages", "", reaches.as_str(), 403),
+        ("POST /v1/messages", "anthropic-beta: fast-mode-2026-02-01\r\n", dear.as_str(), 403),
     ];
     // Unfenced, whoever has the address and a key of its own asks what it likes.
     let unfenced = |(line, headers, body, _): (&str, &str, &str, u16)| {

@@ -78,12 +78,13 @@ impl Tree {
     }
 }
 
-const REQUESTS: [&str; 9] = [
+const REQUESTS: [&str; 10] = [
     r#"{"model":"claude-sonnet-4-6","max_tokens":32000,"stream":true,"system":[{"type":"text","text":"You are.","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[{"name":"Bash","input_schema":{"type":"object","properties":{"type":{"type":"string"}}}}],"metadata":{"user_id":"u"}}"#,
     r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aa"}},{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"x"}]}]}],"model":"m"}"#,
     r#"{"model":"m","mcp_servers":[{"type":"url","url":"https://evil.test"}],"messages":[]}"#,
     r#"{"model":"m","tools":[{"type":"web_fetch_20250910","name":"web_fetch"}],"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://evil.test"}}]}]}"#,
     r#"{"model":"m","model":"n"}"#,
+    r#"{"model":"m","service_tier":"priority","speed":"fast","messages":[]}"#,
     r#"{"\u006dodel":"m","container":null,"background":false}"#,
     r#"{"model":"gpt-5","input":[{"role":"user","content":[{"type":"input_text","text":"x"},{"type":"input_image","image_url":"https://evil.test/a.png"}]}],"tools":[{"type":"function","name":"f"}]}"#,
     r#"{"model":"gpt-5","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://evil.test/a.png"}}]}],"web_search_options":{}}"#,
@@ -92,7 +93,9 @@ const REQUESTS: [&str; 9] = [
 
 /// That nothing of it makes the provider reach out, by a reading of its own.
 fn stays(tree: &Tree, all: &[(String, Tree)], api: ModelApi) {
-    let key = all.iter().find(|(key, _)| ["mcp_servers", "container", "background"].contains(&key.as_str()));
+    let key = all
+        .iter()
+        .find(|(key, _)| ["mcp_servers", "container", "background", "speed", "inference_geo"].contains(&key.as_str()));
     assert!(key.is_none(), "{key:?}");
     assert!(!tree.has("source", "", "type", &|kind| matches!(kind, "url" | "file")), "a source by address");
     let out = |kind: &str| ["web_", "code_", "mcp", "file_search"].iter().any(|begin| kind.starts_with(begin));
@@ -143,14 +146,14 @@ pub fn check(bytes: &[u8]) -> String {
     let names_one = api != ModelApi::Gemini;
     assert!(!names_one || value["model"].as_str() == Some(found.model.as_str()));
     assert!(!names_one || all.iter().filter(|(key, _)| key.eq_ignore_ascii_case("model")).count() == 1);
-    if found.reaches_out.is_none() {
+    if found.too_much.is_none() {
         stays(&tree, all, api);
     }
     // A warning changes nothing but the end of the last message.
     let warned = warned(bytes).inspect(|warned| {
         let again = asked(warned, api).expect("a warned request is a request");
         assert_eq!(again.model, found.model);
-        assert!(again.reaches_out.is_none() || found.reaches_out.is_some());
+        assert!(again.too_much.is_none() || found.too_much.is_some());
         let (mut new, mut old): (Value, Value) = (serde_json::from_slice(warned).unwrap(), value.clone());
         let last = |of: &mut Value| of["messages"].as_array_mut().unwrap().last_mut().unwrap()["content"].take();
         let (Value::Array(mut content), was) = (last(&mut new), last(&mut old)) else { panic!("no blocks") };
@@ -161,7 +164,7 @@ pub fn check(bytes: &[u8]) -> String {
         }
         assert_eq!(new, old);
     });
-    let out = found.reaches_out.as_deref().map_or("stays", |what| what.split(['`', ',']).next().unwrap_or(what));
+    let out = found.too_much.as_deref().map_or("stays", |what| what.split(['`', ',']).next().unwrap_or(what));
     format!("ok, warned {}, {out}", warned.is_some())
 }
 
