@@ -13,11 +13,19 @@ pub struct AgentArgs {
     pub workspace: PathBuf,
     /// The change folder; read only.
     pub spec: PathBuf,
+    /// This process is the first of a container: what is taken from it is missing nowhere else.
+    pub contained: bool,
 }
 
 impl Default for AgentArgs {
     fn default() -> Self {
-        Self { input: "/in".into(), out: "/out".into(), workspace: "/workspace".into(), spec: "/spec".into() }
+        Self {
+            input: "/in".into(),
+            out: "/out".into(),
+            workspace: "/workspace".into(),
+            spec: "/spec".into(),
+            contained: true,
+        }
     }
 }
 

@@ -7,8 +7,10 @@ mod names;
 mod privileges;
 mod prove;
 mod rules;
+mod sockets;
 
 pub(crate) use prove::loopback as prove_loopback;
+pub(crate) use sockets::other_family;
 
 use crate::{environment::Environment, events::WriteError};
 use std::{collections::BTreeMap, net::SocketAddr, os::unix::process::CommandExt, process::Command};
@@ -23,7 +25,7 @@ const NAMES: &str = "HYDRA_FENCE_NAMES";
 #[derive(Debug, thiserror::Error)]
 #[error("step {step}: {why}")]
 pub struct FenceError {
-    /// The step: `privileges`, `resolve`, `hosts`, `test`, `apply`, `read-back`, `prove`, `drop`, `execute`, `events`.
+    /// The step: `privileges`, `resolve`, `hosts`, `test`, `apply`, `read-back`, `prove`, `drop`, `execute`, `sockets`, `events`.
     pub step: &'static str,
     /// Why, and what to do about it.
     pub why: String,
@@ -92,6 +94,12 @@ pub(crate) fn enter(
 pub(crate) fn stands(say: &mut dyn FnMut(String) -> Result<(), WriteError>) -> Result<(), FenceError> {
     let proof = prove::alone().map_err(FenceError::at("prove"))?;
     Ok(say(format!("made from outside: {proof}"))?)
+}
+
+/// Takes from the container what no network namespace bounds.
+pub(crate) fn confine(say: &mut dyn FnMut(String) -> Result<(), WriteError>) -> Result<(), FenceError> {
+    sockets::confine().map_err(FenceError::at("sockets"))?;
+    Ok(say("sockets: of Unix, IPv4, IPv6 and netlink alone".into())?)
 }
 
 /// An interface besides loopback that is up.

@@ -61,13 +61,13 @@ pub fn run(args: AgentArgs) -> i32 {
         }
     };
     if let Some(mode) = proves {
-        return match fence_in(&env, mode, &[], &[], &mut sink) {
+        return match fence_in(&env, &args, mode, [&[], &[]], &mut sink) {
             Ok(_) => exit::DONE,
             Err(failure) => refuse(&failure, None, &args.out, &mut sink, &scrub),
         };
     }
     if probes {
-        return match probe::run(&env, &args.out, &mut sink) {
+        return match probe::run(&env, &args, &mut sink) {
             Ok(()) => exit::DONE,
             Err(failure) => refuse(&failure, None, &args.out, &mut sink, &scrub),
         };
@@ -84,12 +84,13 @@ pub fn run(args: AgentArgs) -> i32 {
             return refuse(&Failure::Contract(why), Some(job), &args.out, &mut sink, &scrub);
         }
     };
-    let done =
-        fence_in(&env, job.fence, &job.allow_hosts, job.model_endpoint.as_slice(), &mut sink).and_then(|relay| {
+    let done = fence_in(&env, &args, job.fence, [&job.allow_hosts, job.model_endpoint.as_slice()], &mut sink).and_then(
+        |relay| {
             let work =
                 Work { args: &args, env: &env, scrub: &scrub, contract: &contract, started, relay, publish: None };
             work.carry_out(&mut sink)
-        });
+        },
+    );
     match done {
         Ok(code) => code,
         Err(failure) => refuse(&failure, Some(job), &args.out, &mut sink, &scrub),
@@ -99,27 +100,26 @@ pub fn run(args: AgentArgs) -> i32 {
 /// Makes the fence where the wrapper is to make it. Comes before anything that starts a thread: capabilities belong to threads.
 pub(crate) fn fence_in(
     env: &Environment,
+    args: &AgentArgs,
     mode: FenceMode,
-    hosts: &[String],
-    endpoints: &[String],
+    [hosts, endpoints]: [&[String]; 2],
     sink: &mut EventSink,
 ) -> Result<Option<Relay>, Failure> {
-    match mode {
-        FenceMode::None => Ok(None),
+    let mut say = |detail| sink.step("fence", detail);
+    let relayed = match mode {
+        FenceMode::None => None,
         FenceMode::Isolated => {
-            fence::stands(&mut |detail| sink.step("fence", detail))?;
-            Ok(None)
+            fence::stands(&mut say)?;
+            None
         }
-        FenceMode::InContainer => {
-            let relayed = fence::enter(env, hosts, endpoints, &mut |detail| sink.step("fence", detail))?;
-            if relayed.is_empty() {
-                return Ok(None);
-            }
-            let relay =
-                Relay::start(relayed).map_err(|error| Failure::Driver(format!("the relay cannot listen: {error}")))?;
-            Ok(Some(relay))
-        }
+        FenceMode::InContainer => Some(fence::enter(env, hosts, endpoints, &mut say)?),
+    };
+    if args.contained {
+        fence::confine(&mut say)?;
     }
+    let relayed = relayed.filter(|names| !names.is_empty());
+    let relay = relayed.map(Relay::start).transpose();
+    relay.map_err(|error| Failure::Driver(format!("the relay cannot listen: {error}")))
 }
 
 /// The folders as absolute paths: the agent works elsewhere.
@@ -129,6 +129,7 @@ fn absolute(args: AgentArgs) -> io::Result<AgentArgs> {
         out: std::path::absolute(args.out)?,
         workspace: std::path::absolute(args.workspace)?,
         spec: std::path::absolute(args.spec)?,
+        ..args
     })
 }
 

@@ -72,7 +72,7 @@ fn carry_out(
     if let Some(base) = env.get("ANTHROPIC_BASE_URL") {
         endpoints.push(authority(base).map_err(Failure::Contract)?);
     }
-    let relay = job::fence_in(env, FenceMode::InContainer, &hosts, &endpoints, sink)?;
+    let relay = job::fence_in(env, args, FenceMode::InContainer, [&hosts, &endpoints], sink)?;
     let (job, bundle) = fetch(&request, args, relay.as_ref()).map_err(Failure::Workspace)?;
     sink.step("contract", format!("{} as {} on {}", request.change, request.persona.name, request.branch))?;
     let contract = Contract {

@@ -7,6 +7,7 @@ mod hello;
 mod netlink;
 
 use crate::{
+    AgentArgs,
     environment::Environment,
     events::EventSink,
     failure::Failure,
@@ -17,7 +18,6 @@ use dns::Kind;
 use hydra_core::probe::{FILE, NAME, ORDER, Probe, ProbeOrder, Seen, Tried};
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
     time::Duration,
 };
 
@@ -27,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const BATCH: Duration = Duration::from_millis(1_500);
 
 /// Tries all of them.
-pub(crate) fn run(env: &Environment, out: &Path, sink: &mut EventSink) -> Result<(), Failure> {
+pub(crate) fn run(env: &Environment, args: &AgentArgs, sink: &mut EventSink) -> Result<(), Failure> {
     let order = env.get(ORDER).ok_or_else(|| Failure::Contract(format!("{ORDER} is not set")))?;
     let order: ProbeOrder =
         serde_json::from_str(order).map_err(|error| Failure::Contract(format!("{ORDER} cannot be read: {error}")))?;
-    fence_in(env, order.fence, &[], &[], sink)?;
+    fence_in(env, args, order.fence, [&[], &[]], sink)?;
     let mut all = Vec::new();
     for probe in Probe::ALL {
         let seen = attempt(*probe, &order);
@@ -40,7 +40,7 @@ pub(crate) fn run(env: &Environment, out: &Path, sink: &mut EventSink) -> Result
     }
     let failed = |error: String| Failure::Outputs(format!("{FILE}: {error}"));
     let text = serde_json::to_vec(&all).map_err(|error| failed(error.to_string()))?;
-    std::fs::write(out.join(FILE), text).map_err(|error| failed(error.to_string()))?;
+    std::fs::write(args.out.join(FILE), text).map_err(|error| failed(error.to_string()))?;
     std::thread::sleep(BATCH);
     Ok(())
 }
@@ -81,6 +81,10 @@ fn attempt(probe: Probe, order: &ProbeOrder) -> Seen {
                 dial::request(at, &format!("GET /{NAME} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"))
             }
             None => Seen::Untried("the gate signs for no model API".to_owned()),
+        },
+        (Probe::Sockets, _) => match fence::other_family() {
+            None => Seen::Nothing,
+            Some(family) => Seen::Open(family.to_owned()),
         },
         (Probe::Capabilities, _) => match fence::unprivileged() {
             Ok(()) => Seen::Nothing,

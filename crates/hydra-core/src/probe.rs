@@ -79,6 +79,8 @@ crate::stage::closed!(
     Host = "host",
     /// The model API, with a request that it does not take.
     ModelPort = "model-port",
+    /// Sockets that no network namespace bounds.
+    Sockets = "sockets",
     /// What capabilities there are.
     Capabilities = "capabilities",
     /// A change of the rules.
@@ -131,6 +133,7 @@ impl Probe {
             Self::Metadata => "metadata service",
             Self::Host => "the host's bridge address",
             Self::ModelPort => "model API, another request",
+            Self::Sockets => "sockets past every namespace",
             Self::Capabilities => "capabilities",
             Self::Rules => "change of the rules",
             Self::Links => "change of links and routes",
@@ -150,7 +153,13 @@ impl Probe {
             Self::Icmp => (IpAddr::V4(V4), 0),
             Self::Metadata => (IpAddr::V4(METADATA), 80),
             Self::Host => (IpAddr::V4(HOST), 80),
-            Self::Loopback | Self::Interfaces | Self::ModelPort | Self::Capabilities | Self::Rules | Self::Links => {
+            Self::Loopback
+            | Self::Interfaces
+            | Self::ModelPort
+            | Self::Sockets
+            | Self::Capabilities
+            | Self::Rules
+            | Self::Links => {
                 return None;
             }
         };
@@ -162,7 +171,7 @@ impl Probe {
     pub const fn expected(self, fence: FenceMode) -> &'static str {
         match (self, fence) {
             (Self::Loopback, _) => "works",
-            (Self::Interfaces | Self::Capabilities, _) => "none",
+            (Self::Interfaces | Self::Sockets | Self::Capabilities, _) => "none",
             (Self::AllowedName, _) => "the gate's own answer",
             (Self::OtherRecord, _) => "no record",
             (Self::OtherName, FenceMode::Isolated) => "no such name, filtered",
@@ -210,7 +219,7 @@ impl Probe {
             (Self::Icmp, Seen::Untried(_)) => Verdict::Ok,
             (_, Seen::Untried(_)) => Verdict::Failed,
             (Self::Loopback, seen) => ok(*seen == Seen::Worked),
-            (Self::Interfaces | Self::Capabilities, seen) => ok(*seen == Seen::Nothing),
+            (Self::Interfaces | Self::Sockets | Self::Capabilities, seen) => ok(*seen == Seen::Nothing),
             (Self::AllowedName, seen) => ok(matches!(seen, Seen::Address(IpAddr::V4(ip)) if is_synthetic(*ip))),
             (Self::OtherRecord, seen) => ok(*seen == Seen::NoRecord),
             (Self::OtherName, seen) if fence == FenceMode::Isolated => ok(*seen == Seen::NoSuchName { told: true }),
@@ -257,6 +266,7 @@ impl Probe {
             | Self::Loopback
             | Self::Interfaces
             | Self::AllowedName
+            | Self::Sockets
             | Self::Capabilities
             | Self::Rules
             | Self::Links => return None,

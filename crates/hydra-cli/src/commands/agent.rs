@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// Runs as a job's wrapper.
 pub(crate) fn wrapper(passed: Passed) -> ExitCode {
     let code = match hydra_agent::AgentArgs::parse(passed.args) {
-        Ok(args) => hydra_agent::run(args),
+        Ok(args) => hydra_agent::run(hydra_agent::AgentArgs { contained: false, ..args }),
         Err(error) => hydra_agent::refuse_arguments(&error),
     };
     exit_code(code)

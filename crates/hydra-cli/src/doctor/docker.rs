@@ -29,10 +29,6 @@ pub async fn all(settings: &Settings, runtime: &DockerRuntime) -> Vec<Check> {
                 let detail = "it cannot keep containers from swapping, so a job may use twice its memory";
                 checks.push(Check::warn(ENGINE, detail, "boot the kernel with swapaccount=1, or turn swap off"));
             }
-            if !facts.seccomp {
-                let detail = "it filters no system calls";
-                checks.push(Check::warn(ENGINE, detail, "use a kernel and an engine with seccomp"));
-            }
             checks
         }
     };

@@ -26,8 +26,6 @@ pub struct EngineFacts {
     pub memory_mib: u64,
     /// Whether it can keep a container from swapping.
     pub limits_swap: bool,
-    /// Whether it filters system calls.
-    pub seccomp: bool,
 }
 
 /// A connection and what is known about its other end.
@@ -92,14 +90,19 @@ impl Engine {
         let Some(cpus) = cpus else {
             return Err(error(RuntimeErrorKind::Failed, format!("{what}: it does not say how many CPUs it has")));
         };
-        let seccomp = info.security_options.unwrap_or_default();
+        let options = info.security_options.unwrap_or_default();
+        if !options.iter().any(|option| option.contains("seccomp") && !option.contains("unconfined")) {
+            let message = format!("{what}: it starts containers without a filter of system calls (seccomp)");
+            let hint =
+                "take seccomp-profile: unconfined out of its configuration, or use a kernel and an engine with seccomp";
+            return Err(hinted(RuntimeErrorKind::Unsupported, message, hint));
+        }
         let facts = EngineFacts {
             version,
             api,
             cpus,
             memory_mib: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0) / (1024 * 1024),
             limits_swap: info.swap_limit != Some(false),
-            seccomp: seccomp.iter().any(|option| option.contains("seccomp") && !option.contains("unconfined")),
         };
         Ok(Self { docker, facts })
     }
