@@ -11,6 +11,7 @@ mod proxy;
 mod route;
 mod upstream;
 mod usage;
+mod warning;
 
 pub(crate) use proxy::Model;
 pub(crate) use upstream::{Connector, Pooled, pooled};

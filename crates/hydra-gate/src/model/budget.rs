@@ -1,7 +1,6 @@
 //! What is left of the budget, counted while it is spent: a warning near its end, and an end.
 
 use hydra_core::{Tokens, contract_files::Allowance};
-use serde_json::Value;
 use std::{
     path::PathBuf,
     pin::pin,
@@ -190,33 +189,6 @@ fn both(one: Tokens, other: Tokens, with: impl Fn(u64, u64) -> u64) -> Tokens {
     }
 }
 
-/// A request that is larger is not taken apart for a warning.
-const LARGE: usize = 8 * 1024 * 1024;
-
-/// What the agent is told.
-pub(crate) const WARNING: &str = "Note from the orchestrator: four fifths of this issue's budget are spent. Finish what you are doing, leave \
-                                  the work in a state that passes its tests, and end.";
-
-/// Puts the warning at the end of the last message of a Messages request; the request as it was where it has none.
-pub(crate) fn warned(body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() > LARGE {
-        return None;
-    }
-    let mut request: Value = serde_json::from_slice(body).ok()?;
-    let last = request.get_mut("messages")?.as_array_mut()?.last_mut()?;
-    if last["role"] != "user" {
-        return None;
-    }
-    let note = serde_json::json!({ "type": "text", "text": WARNING });
-    let content = last.get_mut("content")?;
-    match content {
-        Value::Array(blocks) => blocks.push(note),
-        Value::String(text) => *content = serde_json::json!([{ "type": "text", "text": text.clone() }, note]),
-        _ => return None,
-    }
-    serde_json::to_vec(&request).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,17 +347,5 @@ mod tests {
         assert_eq!(again.used().output, 7);
         std::fs::write(&path, "{").unwrap();
         assert!(Budget::new(None, Some(path)).is_err());
-    }
-
-    #[test]
-    fn the_warning_is_the_last_text_of_the_last_message() {
-        let told = |body: &str| warned(body.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap());
-        let text = told(r#"{"messages":[{"role":"user","content":"hi"}]}"#).unwrap();
-        assert!(text.contains(r#"{"text":"hi","type":"text"},{"text":"Note from"#), "{text}");
-        let text = told(r#"{"messages":[{"role":"user","content":[{"type":"tool_result"}]}]}"#).unwrap();
-        assert!(text.contains(r#"{"type":"tool_result"},{"text":"Note from"#), "{text}");
-        for other in ["{}", "no", r#"{"messages":[]}"#, r#"{"messages":[{"role":"assistant","content":"x"}]}"#] {
-            assert_eq!(told(other), None, "{other}");
-        }
     }
 }

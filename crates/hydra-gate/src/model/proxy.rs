@@ -4,10 +4,11 @@
 use super::{
     accounts::{Accounts, Says, says},
     asked::{Asked, asked},
-    budget::{Budget, Standing, UnderWay, prompt, warned},
+    budget::{Budget, Standing, UnderWay, prompt},
     counted::Counted,
     route::{Shape, forwarded, plain_query, returned, route},
     upstream::{Connector, Pooled, no_answer, pooled},
+    warning::warned,
 };
 use crate::events::{Events, Refused, Usage};
 use bytes::Bytes;

@@ -4,6 +4,7 @@ use crate::{
     agent::dial,
     internet::API,
     packets::scan,
+    upstreams::peak,
     world::{World, until},
 };
 use hydra_core::{
@@ -342,4 +343,23 @@ fn the_warning_waits_for_a_request_that_the_model_reads_and_answers() {
         assert_eq!(told()[..2], [failed, true], "{what}: nobody is warned");
         assert!(!told().get(2).is_some_and(|told| *told), "{what}: it is said again");
     }
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn a_warning_in_a_large_request_costs_no_more_than_a_second_one() {
+    let price = PriceTable::default().price(&"claude-sonnet-4-6".parse().unwrap()).unwrap();
+    let allowance = Allowance { usd: None, tokens: Some(10_000_000), price };
+    let world = world(|route| route.allowance = Some(allowance));
+    let spent = "{\"usage\":{\"input_tokens\":8500000,\"output_tokens\":1}}";
+    let log = serve(&world, move |_| http("200 OK", "Content-Type: application/json\r\n", spent));
+    assert_eq!(message(&world).0, 200);
+    // Taken apart, each of these million objects is many times as large as it is written.
+    let many = format!("[{}{{}}]", "{\"a\":0},".repeat(1 << 20));
+    let body = BODY.replace("\"hi\"", &many);
+    let before = peak(&world);
+    assert_eq!(ask(&world, "POST /v1/messages", "", &body).0, 200);
+    assert!(log.lock().unwrap()[1].body.contains("four fifths of this issue"));
+    let grown = peak(&world) - before;
+    assert!(grown < 5 * 8 * 1024, "{grown} KiB more");
 }

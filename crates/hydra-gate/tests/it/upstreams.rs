@@ -22,7 +22,7 @@ const NAME: &str = "host.files.example.org";
 pub(crate) type Does = fn(TcpStream) -> io::Result<()>;
 
 /// The most memory that the gate ever had, in KiB.
-fn peak(world: &World) -> u64 {
+pub(crate) fn peak(world: &World) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", world.gate.as_ref().unwrap().id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

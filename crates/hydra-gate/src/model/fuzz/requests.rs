@@ -2,7 +2,7 @@
 
 use crate::model::{
     asked::asked,
-    budget::{WARNING, warned},
+    warning::{WARNING, warned},
 };
 use hydra_core::egress::gate::ModelApi;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
