@@ -119,27 +119,25 @@ impl Breaker {
         let reason = format!("{count} failures of the class `{}` ({}); {next}", open.class, open.why);
         Some(Hold { kind: HoldKind::Fault, reason, since: open.since, until })
     }
-    /// The issue that may try: chosen from those that could start once the pause is over, and kept.
-    pub fn trial(&mut self, now: Timestamp, candidates: impl IntoIterator<Item = IssueKey>) -> Option<IssueKey> {
-        let open = self.open.as_mut()?;
-        if open.until > now {
-            return None;
+    /// Whether an issue is to be chosen that tries: the pause is over, and none was.
+    #[must_use]
+    pub fn wants_trial(&self, now: Timestamp) -> bool {
+        self.open.as_ref().is_some_and(|open| open.until <= now && open.trial.is_none())
+    }
+    /// This issue tries, and no other until it has failed, worked, or is released.
+    pub fn choose_trial(&mut self, issue: IssueKey) {
+        if let Some(open) = &mut self.open {
+            open.trial.get_or_insert(issue);
         }
-        if open.trial.is_none() {
-            open.trial = candidates.into_iter().next();
-        }
-        open.trial.clone()
     }
     /// The issue that tries now, if one was chosen.
     #[must_use]
     pub fn current_trial(&self, now: Timestamp) -> Option<IssueKey> {
         self.open.as_ref().filter(|open| open.until <= now).and_then(|open| open.trial.clone())
     }
-    /// The trial's issue rests or is gone without having tried: another may.
-    pub fn release_trial(&mut self, issue: &IssueKey) {
-        if let Some(open) = &mut self.open
-            && open.trial.as_ref() == Some(issue)
-        {
+    /// The issue that tries is gone, or its job ended in a way that decides nothing: another may.
+    pub fn release_trial(&mut self) {
+        if let Some(open) = &mut self.open {
             open.trial = None;
         }
     }
@@ -172,14 +170,21 @@ mod tests {
         assert!(breaker.hold(start).is_none());
         assert!(breaker.failed(&policy, "engine", &issue(5), "no answer", start));
         assert!(breaker.hold(start).unwrap().reason.contains("`engine`"));
-        assert_eq!(breaker.trial(start, [issue(9)]), None, "the pause comes first");
+        assert!(!breaker.wants_trial(start), "the pause comes first");
         let after = later(start, policy.pause);
-        assert_eq!(breaker.trial(after, [issue(9)]), Some(issue(9)));
-        assert_eq!(breaker.trial(after, [issue(3)]), Some(issue(9)), "one trial at a time");
+        assert!(breaker.wants_trial(after));
+        breaker.choose_trial(issue(9));
+        breaker.choose_trial(issue(3));
+        assert!(!breaker.wants_trial(after));
+        assert_eq!(breaker.current_trial(after), Some(issue(9)), "one trial at a time");
+        breaker.release_trial();
+        assert!(breaker.wants_trial(after), "it was gone before it was decided");
+        breaker.choose_trial(issue(9));
         assert!(breaker.failed(&policy, "engine", &issue(9), "no answer", after));
-        assert_eq!(breaker.trial(after, [issue(9)]), None, "a failed trial pauses again");
+        assert!(!breaker.wants_trial(after), "a failed trial pauses again");
         let again = later(after, policy.pause);
-        assert_eq!(breaker.trial(again, [issue(3)]), Some(issue(3)));
+        assert!(breaker.wants_trial(again));
+        breaker.choose_trial(issue(3));
         assert!(breaker.worked(&issue(3)));
         assert!(breaker.hold(again).is_none());
     }

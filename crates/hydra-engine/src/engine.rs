@@ -175,20 +175,7 @@ impl Engine {
             self.keep_breaker();
         }
     }
-    /// The one issue that may try under an open breaker.
-    pub(crate) fn choose_trial(
-        &mut self,
-        now: Timestamp,
-        candidates: impl IntoIterator<Item = IssueKey>,
-    ) -> Option<IssueKey> {
-        let before = self.breaker.clone();
-        let trial = self.breaker.trial(now, candidates);
-        if before != self.breaker {
-            self.keep_breaker();
-        }
-        trial
-    }
-    fn keep_breaker(&self) {
+    pub(crate) fn keep_breaker(&self) {
         // A breaker that is forgotten at a restart costs some failed starts, nothing more.
         if let Err(error) = self.breaker.keep(&self.shared.state) {
             tracing::warn!(%error, "the breaker's state is not kept");

@@ -16,7 +16,7 @@ use futures_util::{StreamExt as _, stream};
 use hydra_core::{
     BranchName, IssueKey, IssueNumber, RepoName, Timestamp,
     job::RuntimeStatus,
-    plan::{IssuePlan, IssueSnapshot, LeaseRead, OutcomeKind, Reason, Snapshot},
+    plan::{Action, IssuePlan, IssueSnapshot, LeaseRead, OutcomeKind, Reason, Snapshot},
     record::{Hold, HoldKind},
 };
 use std::{
@@ -143,8 +143,7 @@ impl Engine {
             kept.into_iter().map(|kept| (kept.looked.snapshot, (kept.looked.branch, kept.print))).unzip();
         let mut together = self.snapshot(world, seen);
         if together.hold.is_some() && self.audit_broken.is_none() && world.holds.of_all(world.now).is_none() {
-            // Only the breaker holds: one issue may try, once its pause is over.
-            together.trial = self.choose_trial(world.now, together.issues.iter().map(|issue| issue.key.clone()));
+            self.let_one_try(world, &mut together);
         }
         let plans = (self.planner)(&together).issues;
         for ((plan, snapshot), (branch, print)) in plans.into_iter().zip(together.issues).zip(rest) {
@@ -153,6 +152,31 @@ impl Engine {
             self.remember(world, &looked, &plan, print, Some(carried), report);
         }
         Ok(())
+    }
+
+    /// Only the breaker holds: one issue may try, once its pause is over. It is one that would start now, and it has its say for as long as it
+    /// has a job: one that was stopped, or could not begin, decides nothing.
+    fn let_one_try(&mut self, world: &World, together: &mut Snapshot) {
+        let before = self.breaker.clone();
+        if self.breaker.current_trial(world.now).is_some_and(|issue| !world.jobs.contains_key(&issue)) {
+            self.breaker.release_trial();
+        }
+        if self.breaker.wants_trial(world.now) {
+            let keys: Vec<IssueKey> = together.issues.iter().map(|issue| issue.key.clone()).collect();
+            let mut starts = |key: &IssueKey| {
+                together.trial = Some(key.clone());
+                let plans = (self.planner)(together).issues;
+                let mut own = plans.iter().filter(|plan| plan.key == *key).flat_map(|plan| &plan.actions);
+                own.any(|action| matches!(action, Action::StartJob(_)))
+            };
+            if let Some(key) = keys.into_iter().find(|key| starts(key)) {
+                self.breaker.choose_trial(key);
+            }
+        }
+        together.trial = self.breaker.current_trial(world.now);
+        if before != self.breaker {
+            self.keep_breaker();
+        }
     }
 
     pub(crate) fn snapshot(&self, world: &World, issues: Vec<IssueSnapshot>) -> Snapshot {

@@ -8,6 +8,7 @@ use crate::{
 use hydra_core::{
     Stage,
     contract::fake::{End, Play},
+    job::JobSpec,
     ports::Clock as _,
     record::{Phase, StageResult},
 };
@@ -127,5 +128,53 @@ async fn five_issues_that_fail_alike_open_the_breaker_and_one_trial_closes_it() 
     for number in 1..=7 {
         assert!(world.labels(number).contains(&"done".to_owned()), "#{number}: {:?}", world.labels(number));
     }
+    world.lawful();
+}
+
+/// Seven issues whose builds crash until the breaker is open and its pause is over; whether they are mended then.
+async fn pause_is_over(play: impl Fn(&JobSpec) -> Play + Send + Sync + 'static) -> (World, Arc<AtomicBool>) {
+    let mended = Arc::new(AtomicBool::new(false));
+    let well_again = mended.clone();
+    let mut world =
+        World::new(move |spec| if well_again.load(Ordering::Relaxed) { play(spec) } else { Play::exits(9) });
+    world.policy.max_attempts = 9;
+    for number in 2..=7 {
+        world.change(&format!("change-{number}"));
+        world.issue(number, &format!("Change: change-{number}\n"));
+    }
+    world.run(&mut world.engine("1")).await;
+    let told = reasons(&world.run(&mut world.engine("2")).await, 7);
+    assert!(told.contains("one trial is made at"), "{told}");
+    mended.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(15 * 60)).await;
+    (world, mended)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_is_called_off_lets_another_issue_try() {
+    let (world, _mended) = pause_is_over(well).await;
+    let mut engine = world.engine("3");
+    engine.cycle().await;
+    let tries = world.runtime.started().last().unwrap().to_string();
+    let number = (1..=7).find(|number| tries.contains(&format!("-{number}-"))).unwrap();
+    world.label(number, "ready-to-build", false);
+    world.run(&mut engine).await;
+    for other in (1..=7).filter(|other| *other != number) {
+        assert!(world.labels(other).contains(&"done".to_owned()), "#{other}: {:?}", world.labels(other));
+    }
+    world.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_whose_job_decides_nothing_lets_another_issue_try() {
+    // The wrapper refuses the first of them: neither the cause of before, nor the work.
+    let refused = AtomicBool::new(false);
+    let (world, _mended) =
+        pause_is_over(move |spec| if refused.swap(true, Ordering::Relaxed) { well(spec) } else { Play::exits(20) })
+            .await;
+    let mut engine = world.engine("3");
+    world.run(&mut engine).await;
+    let done = (1..=7).filter(|number| world.labels(*number).contains(&"done".to_owned())).count();
+    assert!(done >= 6, "{done} of 7");
     world.lawful();
 }
