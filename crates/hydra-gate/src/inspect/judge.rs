@@ -27,9 +27,16 @@ pub(crate) fn judge(host: &Host, head: &Parts) -> Result<(), No> {
 
 /// Headers by which some servers take another method, path or host than the request's own. None is needed by who asks for what it may have.
 fn asks_for_another(name: &HeaderName) -> bool {
-    const NAMES: [&str; 4] = ["forwarded", "x-method-override", "x-host", "x-rewrite-url"];
-    const BEGIN: [&str; 3] = ["x-http-method", "x-original-", "x-forwarded-"];
-    NAMES.contains(&name.as_str()) || BEGIN.iter().any(|begin| name.as_str().starts_with(begin))
+    const NAMES: [&str; 3] = ["forwarded", "x-host", "x-method"];
+    const BEGIN: [&str; 4] = ["x-http-method", "x-original-", "x-forwarded-", "x-rewrite-"];
+    // Many servers read both as one.
+    let plain = name.as_str().replace('_', "-");
+    // In its second form, what frames a request or belongs to one connection would not be seen as such.
+    let hidden = plain != name.as_str() && (plain == "content-length" || HOPS.iter().any(|hop| *hop == plain.as_str()));
+    hidden
+        || plain.contains("override")
+        || NAMES.contains(&plain.as_str())
+        || BEGIN.iter().any(|begin| plain.starts_with(begin))
 }
 
 /// Methods whose request has a body. With any other a server may take the body for a request of its own, which nobody has judged.
