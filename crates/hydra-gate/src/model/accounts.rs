@@ -102,12 +102,30 @@ impl Account {
     }
 }
 
-/// Reads an answer's head, by the rules that the engine has for the end of a run: a limit and a refused credential are the account's own, and
-/// an overload is not.
-pub(crate) fn says(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Says {
+/// The type of the error that an answer's body names, where it is such a document.
+pub(crate) fn kind_of_error(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        error: Named,
+    }
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    serde_json::from_slice(body).ok().map(|document: Document| document.error.kind)
+}
+
+/// Reads an answer, by the rules that the engine has for the end of a run: a limit and a refused credential are the account's own, and an
+/// overload is not. `kind` is the type of the error, which tells a 403 of the account from one that the request drew, whose words are the agent's.
+pub(crate) fn says(status: StatusCode, headers: &HeaderMap, kind: Option<&str>, now: Timestamp) -> Says {
     let later = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Says::Aside(later(AUTH_REST), "auth"),
+        StatusCode::UNAUTHORIZED => Says::Aside(later(AUTH_REST), "auth"),
+        StatusCode::FORBIDDEN if matches!(kind, Some("authentication_error" | "permission_error")) => {
+            Says::Aside(later(AUTH_REST), "auth")
+        }
+        StatusCode::FORBIDDEN => Says::NotItsFault,
         StatusCode::TOO_MANY_REQUESTS => match reset(headers, now) {
             Some(until) if until > later(SOON) => Says::Aside(until, "limit"),
             Some(until) => Says::Briefly(until),
@@ -146,15 +164,36 @@ mod tests {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
         let limit = StatusCode::TOO_MANY_REQUESTS;
-        let of = |pairs: &[(&'static str, &str)]| says(limit, &headers(pairs), now);
+        let of = |pairs: &[(&'static str, &str)]| says(limit, &headers(pairs), None, now);
         assert_eq!(of(&[("anthropic-ratelimit-unified-reset", "1003600")]), Says::Aside(at(3600), "limit"));
         assert_eq!(of(&[("retry-after", "3600")]), Says::Aside(at(3600), "limit"));
         assert_eq!(of(&[("retry-after", "20")]), Says::Briefly(at(20)));
         assert_eq!(of(&[]), Says::Briefly(at(60)));
-        let plain = |status: u16| says(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
-        assert_eq!([plain(401), plain(403)], [Says::Aside(at(86_400), "auth"), Says::Aside(at(86_400), "auth")]);
-        assert_eq!([plain(503), plain(529)], [Says::NotItsFault, Says::NotItsFault]);
+        let plain = |status: u16| says(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), None, now);
+        assert_eq!(plain(401), Says::Aside(at(86_400), "auth"));
+        assert_eq!([plain(403), plain(503), plain(529)], [Says::NotItsFault, Says::NotItsFault, Says::NotItsFault]);
         assert_eq!([plain(200), plain(400), plain(500)], [Says::Nothing, Says::Nothing, Says::Nothing]);
+    }
+
+    #[test]
+    fn of_what_is_forbidden_the_errors_type_says_whose_fault_it_is() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let of =
+            |body: &str| says(StatusCode::FORBIDDEN, &HeaderMap::new(), kind_of_error(body.as_bytes()).as_deref(), now);
+        for kind in ["authentication_error", "permission_error"] {
+            let body = format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"no"}},"request_id":"r"}}"#);
+            assert!(matches!(of(&body), Says::Aside(_, "auth")), "{kind}");
+        }
+        for body in [
+            r#"{"type":"error","error":{"type":"forbidden","message":"Request not allowed"}}"#,
+            r#"{"type":"permission_error"}"#,
+            r#"{"error":"permission_error"}"#,
+            r#"{"error":{"type":["permission_error"]}}"#,
+            "<html>Access denied</html>",
+            "",
+        ] {
+            assert_eq!(of(body), Says::NotItsFault, "{body}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! gate's, counted as it comes back, and moved to the next account when one is used up, before a byte of an answer has been given.
 
 use super::{
-    accounts::{Accounts, Says, says},
+    accounts::{Accounts, Says, kind_of_error, says},
     asked::{Asked, asked},
     budget::{Budget, Standing, UnderWay, prompt},
     counted::Counted,
@@ -32,6 +32,8 @@ use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 const MOST: usize = 32 * 1024 * 1024;
 /// Requests whose bodies are held at a time.
 const ROOM: usize = 8;
+/// Bytes of an answer that forbids, at most: it is read before it is given.
+const FORBIDS: usize = 64 * 1024;
 /// Time for a request's body.
 const BODY: Duration = Duration::from_secs(60);
 /// Time for a request's head.
@@ -207,9 +209,17 @@ impl Model {
                     return error(StatusCode::BAD_GATEWAY, "api_error", &format!("the model API {}", no_answer(&why)));
                 }
             };
+            let (head, body) = answer.into_parts();
+            let body = if head.status == StatusCode::FORBIDDEN {
+                let read = timeout(self.quiet, Limited::new(body, FORBIDS).collect()).await;
+                Either::Left(read.ok().and_then(Result::ok).map(|read| read.to_bytes()).unwrap_or_default())
+            } else {
+                Either::Right(body)
+            };
+            let kind = if let Either::Left(body) = &body { kind_of_error(body) } else { None };
             // What another path says of an account may be said of the path.
             let judged = if shape == Shape::Messages {
-                says(answer.status(), answer.headers(), Timestamp::now())
+                says(head.status, &head.headers, kind.as_deref(), Timestamp::now())
             } else {
                 Says::Nothing
             };
@@ -230,15 +240,24 @@ impl Model {
             if judged != Says::Nothing && other {
                 continue;
             }
-            let (head, body) = answer.into_parts();
-            let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-            let events_come = kind.starts_with("text/event-stream");
-            under_way.sent(shape.is_charged() && head.status.is_success());
-            if head.status.is_success() {
-                under_way.read();
-            }
-            let counted = Counted::new(body, events_come, under_way, Arc::clone(usage), self.quiet);
-            let mut given = Response::new(Either::Right(counted));
+            let mut given = match body {
+                Either::Left(read) => {
+                    under_way.sent(false);
+                    usage.down.fetch_add(read.len() as u64, Ordering::Relaxed);
+                    Response::new(Either::Left(Full::new(read)))
+                }
+                Either::Right(body) => {
+                    let kind =
+                        head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+                    let events_come = kind.starts_with("text/event-stream");
+                    under_way.sent(shape.is_charged() && head.status.is_success());
+                    if head.status.is_success() {
+                        under_way.read();
+                    }
+                    let counted = Counted::new(body, events_come, under_way, Arc::clone(usage), self.quiet);
+                    Response::new(Either::Right(counted))
+                }
+            };
             *given.status_mut() = head.status;
             *given.headers_mut() = returned(&head.headers);
             return given;

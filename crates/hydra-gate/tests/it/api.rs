@@ -238,17 +238,24 @@ fn an_account_that_is_used_up_is_replaced_before_the_agent_notices() {
 #[test]
 #[ignore = "needs namespaces"]
 fn whatever_the_first_account_meets_the_second_one_is_asked_and_the_engine_hears_of_what_lasts() {
-    for (answer, more, first_again, told) in [
-        ("429 Too Many Requests", "", false, false),
-        ("429 Too Many Requests", "retry-after: 20\r\n", false, false),
-        ("401 Unauthorized", "", false, true),
-        ("403 Forbidden", "", false, true),
-        ("529 Overloaded", "", true, false),
-        ("503 Service Unavailable", "", true, false),
+    let refused = r#"{"type":"error","error":{"type":"permission_error","message":"no"}}"#;
+    let drawn = r#"{"type":"error","error":{"type":"forbidden","message":"Request not allowed"}}"#;
+    let long: &'static str = format!("{refused}{}", " ".repeat(100_000)).leak();
+    for (answer, more, body, first_again, told) in [
+        ("429 Too Many Requests", "", "{}", false, false),
+        ("429 Too Many Requests", "retry-after: 20\r\n", "{}", false, false),
+        ("401 Unauthorized", "", "{}", false, true),
+        ("403 Forbidden", "", refused, false, true),
+        // What a request draws by its own words is no account's fault.
+        ("403 Forbidden", "", drawn, true, false),
+        ("403 Forbidden", "", "<html>", true, false),
+        ("403 Forbidden", "", long, true, false),
+        ("529 Overloaded", "", "{}", true, false),
+        ("503 Service Unavailable", "", "{}", true, false),
     ] {
         let world = world(|_| {});
         let log = serve(&world, move |asked| match asked.header("authorization") {
-            Some(_) => http(answer, more, "{}"),
+            Some(_) => http(answer, more, body),
             None => fine(),
         });
         assert_eq!((message(&world).0, message(&world).0), (200, 200), "{answer}");
@@ -281,6 +288,18 @@ fn when_every_account_is_refused_the_agent_is_told_so() {
     assert_eq!(message(&world).0, 401, "the last one's own answer");
     assert_eq!(message(&world).0, 429);
     assert_eq!(log.lock().unwrap().len(), 2);
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn what_every_account_is_forbidden_the_agent_reads_and_no_account_rests() {
+    let drawn = r#"{"type":"error","error":{"type":"forbidden","message":"Request not allowed"}}"#;
+    let world = world(|_| {});
+    let log = serve(&world, move |_| http("403 Forbidden", "Content-Type: application/json\r\n", drawn));
+    for asked in [2, 4] {
+        assert_eq!(message(&world), (403, drawn.to_owned()));
+        assert_eq!(log.lock().unwrap().len(), asked);
+    }
 }
 
 #[test]
