@@ -24,7 +24,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 
 const KEYS: &[&str] = &["commands", "toolchain", "services", "egress", "protected", "scope", "focus"];
 const COMMANDS: &[&str] = &["setup", "lint", "test", "build"];
-const TOOLCHAIN: &[&str] = &["image", "setup", "cache"];
+const TOOLCHAIN: &[&str] = &["image", "setup"];
 
 /// The entry of `[egress]` that is no container type.
 const ONLY: &str = "only";
@@ -83,8 +83,6 @@ pub struct Toolchain {
     pub image: Option<String>,
     /// Run before `commands.setup`.
     pub setup: Option<String>,
-    /// Folders kept between the runs of one container type of this repository, relative to it.
-    pub cache: Vec<String>,
 }
 
 impl Target {
@@ -190,7 +188,7 @@ impl Target {
                 faults.push(at(key, format!("{table}.{key} is empty")).hint("leave it out to run nothing"));
             }
         }
-        for path in self.protected.iter().chain(&self.scope).chain(&self.toolchain.cache) {
+        for path in self.protected.iter().chain(&self.scope) {
             let bad = path.is_empty()
                 || path.starts_with('/')
                 || path.starts_with('~')

@@ -95,6 +95,10 @@ pub struct EngineConfig {
     pub state_dir: PathBuf,
     /// How often the board is looked at, at least.
     pub poll_interval: Duration,
+    /// Time limit of the quality stage, in minutes.
+    pub quality_minutes: u32,
+    /// How long an account rests whose limit has no named reset.
+    pub unnamed_reset: Duration,
     /// No event for so long stops a job; zero turns it off.
     pub stall_timeout: Duration,
     /// No first event for so long stops a job; zero turns it off.

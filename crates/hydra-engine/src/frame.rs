@@ -44,7 +44,8 @@ pub(crate) fn fence(config: &EngineConfig, stage: Stage) -> FenceMode {
 
 /// Those of the stage's persona, or of the quality stage.
 pub(crate) fn limits(config: &EngineConfig, stage: Stage) -> Limits {
-    config.policy.personas.get(&stage).map_or(QUALITY_LIMITS, |persona| persona.limits)
+    let quality = Limits { minutes: config.quality_minutes, ..QUALITY_LIMITS };
+    config.policy.personas.get(&stage).map_or(quality, |persona| persona.limits)
 }
 
 /// A specification without what the work brings: variables, files, credentials.

@@ -4,6 +4,7 @@ mod due;
 
 use crate::{
     engine::{Died, Engine},
+    frame,
     known::{Memory, Waits},
     observe::{Look, Looked, People, Unseen, World, rivals},
     observer::Happening,
@@ -339,8 +340,7 @@ impl Engine {
             let Some(key) = job.key.clone() else { continue };
             let note = order::read_note(&shared.state, &job.id).ok().flatten();
             let persona = shared.config.policy.personas.get(&key.stage);
-            let limits = note.as_ref().map(|note| note.limits).or_else(|| persona.map(|persona| persona.limits));
-            let limits = limits.unwrap_or(hydra_core::persona::QUALITY_LIMITS);
+            let limits = note.as_ref().map_or_else(|| frame::limits(&shared.config, key.stage), |note| note.limits);
             let watched = Watched {
                 bounds: order::bounds(&shared.config, key.stage, limits, job.created_at),
                 key,

@@ -207,6 +207,8 @@ pub(crate) fn config(
         owner_gone: lease_owner::is_gone,
         state_dir: settings.state_dir.clone(),
         poll_interval: pipeline.poll_interval.std(),
+        quality_minutes: pipeline.quality_minutes,
+        unnamed_reset: values.accounts.unnamed_reset.std(),
         stall_timeout: pipeline.stall_timeout.std(),
         first_sign_timeout: pipeline.first_sign_timeout.std(),
         stop_grace: runtime.stop_grace.std(),

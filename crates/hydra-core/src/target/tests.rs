@@ -20,7 +20,7 @@ fn the_documented_file_is_read() {
 
 #[test]
 fn a_whole_file_is_read() {
-    let text = "protected = [\"infra/\", \"**/*.lock\"]\nfocus = \"money\"\n[commands]\nlint = \"make lint\"\ntest = \"make test\"\n[toolchain]\nimage = \"node-22\"\nsetup = \"npm ci\"\ncache = [\".npm\"]\n[egress]\nbuilder = [\"registry.example.org\"]\n";
+    let text = "protected = [\"infra/\", \"**/*.lock\"]\nfocus = \"money\"\n[commands]\nlint = \"make lint\"\ntest = \"make test\"\n[toolchain]\nimage = \"node-22\"\nsetup = \"npm ci\"\n[egress]\nbuilder = [\"registry.example.org\"]\n";
     let target = Target::parse(text.as_bytes()).unwrap();
     let commands: Vec<_> = target.quality().into_iter().map(|c| format!("{}: {}", c.name, c.command)).collect();
     assert_eq!(commands, ["setup: npm ci", "lint: make lint", "test: make test"]);

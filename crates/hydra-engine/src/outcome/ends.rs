@@ -9,9 +9,6 @@ use hydra_core::{
     ports::AUTH_REST,
 };
 
-/// How long an account rests when the provider names no time for its limit.
-const LIMIT_REST: SignedDuration = SignedDuration::from_secs(3600);
-
 /// The outcome of an exit code other than "done".
 pub(super) fn of(left: &Left<'_>, code: i64) -> OutcomeKind {
     match i32::try_from(code) {
@@ -56,10 +53,11 @@ fn agent(left: &Left<'_>) -> OutcomeKind {
 
 fn provider(left: &Left<'_>, trouble: Trouble, until: Option<Timestamp>, detail: &str) -> OutcomeKind {
     let words = clean(left, detail);
+    let unnamed = SignedDuration::try_from(left.shared.config.unnamed_reset).unwrap_or(SignedDuration::MAX);
     let rest = |wait: SignedDuration| left.ended_at.checked_add(wait).unwrap_or(left.ended_at);
     match trouble {
         Trouble::Limit => OutcomeKind::AccountUnusable {
-            until: until.filter(|until| *until > left.ended_at).unwrap_or_else(|| rest(LIMIT_REST)),
+            until: until.filter(|until| *until > left.ended_at).unwrap_or_else(|| rest(unnamed)),
             why: format!("its usage limit is reached: {words}"),
         },
         Trouble::Auth => OutcomeKind::AccountUnusable {

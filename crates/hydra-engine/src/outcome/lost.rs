@@ -2,13 +2,13 @@
 //! configuration say. Enough to judge a delivery, which git itself holds against its parent; not enough to sign a verdict with.
 
 use crate::{
+    frame,
     observe::{Unseen, read_target},
     order::{self, OrderNote},
     watch::Shared,
 };
 use hydra_core::{
     job::{JobKey, Observed},
-    persona::QUALITY_LIMITS,
     record::RunRecord,
 };
 
@@ -48,6 +48,6 @@ pub(crate) async fn again(
         protected: config.protected_paths.iter().chain(&target.protected).cloned().collect(),
         scope: target.scope.clone(),
         started_at: job.created_at,
-        limits: persona.map_or(QUALITY_LIMITS, |persona| persona.limits),
+        limits: frame::limits(config, key.stage),
     }))
 }

@@ -258,6 +258,8 @@ impl World {
             owner_gone: |owner| owner.ends_with("dead"),
             state_dir: self.dir.path().to_owned(),
             poll_interval: Duration::from_secs(60),
+            quality_minutes: 20,
+            unnamed_reset: Duration::from_secs(3600),
             stall_timeout: Duration::from_secs(300),
             first_sign_timeout: Duration::from_secs(120),
             stop_grace: Duration::from_secs(10),

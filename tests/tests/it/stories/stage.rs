@@ -366,6 +366,8 @@ impl Story {
             owner_gone: |owner| owner.ends_with("gone"),
             state_dir: state.to_owned(),
             poll_interval: Duration::from_millis(200),
+            quality_minutes: 20,
+            unnamed_reset: Duration::from_secs(3600),
             stall_timeout: Duration::from_secs(300),
             first_sign_timeout: Duration::from_secs(120),
             stop_grace: Duration::from_secs(5),

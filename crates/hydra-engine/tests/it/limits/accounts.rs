@@ -110,3 +110,16 @@ async fn a_credential_that_is_refused_is_set_aside_for_a_day_and_an_overload_is_
     let (until, _) = aside.values().next().unwrap();
     assert!(until.duration_since(world.clock.now()).as_hours() >= 23, "{until}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_a_named_reset_lasts_as_long_as_the_configuration_says() {
+    let world = World::new(|spec| match spec.key.stage {
+        Stage::Build if account(spec) == "account:main" => refused(spec, Trouble::Limit, None),
+        _ => well(spec),
+    });
+    let config = hydra_engine::EngineConfig { unnamed_reset: Duration::from_secs(5 * 3600), ..world.config("1") };
+    world.run(&mut world.engine_with(config)).await;
+    let (until, _) = world.accounts.aside.lock().unwrap()[&"main".parse().unwrap()].clone();
+    let ended = end::record(&world, 1).unwrap().stages[0].ended_at.unwrap();
+    assert_eq!(until.duration_since(ended).as_secs(), 5 * 3600);
+}

@@ -195,3 +195,11 @@ async fn whose_log_cannot_be_heard_for_a_while_is_not_taken_for_silent() {
     assert_eq!(world.runtime.started().len(), 4);
     world.lawful();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_quality_stage_has_the_time_that_the_configuration_gives_it() {
+    let world = once(Stage::Quality, |spec| talks(spec, &working(), 90));
+    let config = hydra_engine::EngineConfig { quality_minutes: 45, ..world.config("1") };
+    world.run(&mut world.engine_with(config)).await;
+    assert_eq!(broken(&world, Stage::Quality).0, 46 * 60);
+}
