@@ -14,6 +14,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -75,6 +76,8 @@ pub(crate) struct World {
     place: Process,
     dir: TempDir,
     config: GateConfig,
+    /// How often the one refusal of the test was seen, where there is to be one: the report at its end must say so.
+    refusals: AtomicU64,
 }
 
 /// What may be reached in every test.
@@ -146,7 +149,7 @@ impl World {
             resolvers: [internet.resolver()].into(),
             limits,
         };
-        let world = Self { internet, holder, gate: None, place, dir, config };
+        let world = Self { internet, holder, gate: None, place, dir, config, refusals: AtomicU64::new(0) };
         world.configure();
         world
     }
@@ -199,6 +202,14 @@ impl World {
         std::thread::sleep(Duration::from_millis(150));
         let [one] = told().try_into().unwrap_or_else(|all: Vec<Denial>| panic!("{all:#?}"));
         assert_eq!((one.job.as_str(), one.layer), (self.config.job.as_str(), one.reason.layer()));
+        self.refusals.store(1, Ordering::Relaxed);
+        one
+    }
+    /// The same, of a test in which it comes so often.
+    #[track_caller]
+    pub(crate) fn one_refusal_of(&self, times: u64) -> Denial {
+        let one = self.one_refusal();
+        self.refusals.store(times, Ordering::Relaxed);
         one
     }
     /// Ends the gate and takes its report.
@@ -208,5 +219,21 @@ impl World {
             .unwrap();
         until("its report", || matches!(self.lines().last(), Some(GateLine::Report { .. })));
         self.lines().pop().unwrap()
+    }
+}
+
+/// A line is told for the first refusal of its kind alone; how many there were says the report.
+impl Drop for World {
+    fn drop(&mut self) {
+        let times = self.refusals.load(Ordering::Relaxed);
+        if times == 0 || std::thread::panicking() {
+            return;
+        }
+        if self.gate.is_some() {
+            self.report();
+        }
+        let Some(GateLine::Report { denied, .. }) = self.lines().pop() else { panic!("no report") };
+        let counts: Vec<_> = denied.iter().map(|denial| (denial.reason, denial.count)).collect();
+        assert!(matches!(counts[..], [(_, count)] if count == times), "{times} wanted: {denied:#?}");
     }
 }
