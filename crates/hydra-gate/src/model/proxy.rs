@@ -18,7 +18,10 @@ use hydra_core::{
     Timestamp,
     egress::{DenyReason, gate::ModelRoute},
 };
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
@@ -105,6 +108,13 @@ impl Model {
                 "this job may ask its model, and nothing else of this API",
             );
         };
+        let too_large = || {
+            refused(DenyReason::LimitBytes, path);
+            error(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "at most 32 MiB are taken")
+        };
+        if body.size_hint().lower() > MOST as u64 {
+            return too_large();
+        }
         // So many bodies at a time as there is memory for; each has its time.
         let Ok(_room) = self.room.acquire().await else {
             return error(StatusCode::SERVICE_UNAVAILABLE, "api_error", "the gate ends");
@@ -114,10 +124,7 @@ impl Model {
         };
         let body = match body {
             Ok(body) => body.to_bytes(),
-            Err(cause) if cause.is::<LengthLimitError>() => {
-                refused(DenyReason::LimitBytes, path);
-                return error(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "at most 32 MiB are taken");
-            }
+            Err(cause) if cause.is::<LengthLimitError>() => return too_large(),
             Err(_) => return error(StatusCode::BAD_REQUEST, "invalid_request_error", "the request broke off"),
         };
         if let Err(what) = self.may_ask(shape, path, &body) {

@@ -382,3 +382,65 @@ fn a_warning_in_a_large_request_costs_no_more_than_a_second_one() {
     let grown = peak(&world) - before;
     assert!(grown < 5 * 8 * 1024, "{grown} KiB more");
 }
+
+/// What comes back for these bytes, as far as the connection lives.
+fn raw(world: &World, bytes: Vec<u8>) -> String {
+    world.agent(move || {
+        let mut stream = dial(([127, 0, 0, 1], PORT)).unwrap();
+        // What is refused may be closed before all of it was sent.
+        _ = stream.write_all(&bytes);
+        let mut said = Vec::new();
+        _ = stream.read_to_end(&mut said);
+        String::from_utf8(said).unwrap()
+    })
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn row_36_a_body_that_is_too_large_is_refused_and_told() {
+    const MOST: usize = 32 * 1024 * 1024;
+    let world = world(|_| {});
+    let log = serve(&world, |_| fine());
+    let head = "POST /v1/messages HTTP/1.1\r\nHost: model\r\nConnection: close\r\n";
+    // By what it says of itself; and, where it says nothing, when there was more.
+    let said = raw(&world, format!("{head}Content-Length: {}\r\n\r\n", MOST + 1).into_bytes());
+    assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("32 MiB"), "{said}");
+    let mut chunk = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n", MOST + 1).into_bytes();
+    chunk.resize(chunk.len() + MOST + 1, b'x');
+    let said = raw(&world, chunk);
+    // The connection may be gone before the answer is read.
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 413 "), "{said}");
+    let denial = world.one_refusal_of(2);
+    assert_eq!((denial.reason, denial.host.as_deref()), (DenyReason::LimitBytes, Some("/v1/messages")));
+    assert_eq!(log.lock().unwrap().len(), 0);
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn row_36_what_frames_a_request_in_two_ways_or_breaks_its_lines_does_not_go_on() {
+    let world = world(|_| {});
+    let log = serve(&world, |_| fine());
+    let length = BODY.len();
+    let inner = "POST /v1/files HTTP/1.1\r\nHost: model\r\nContent-Length: 0\r\n\r\n";
+    for (fields, body) in [
+        (format!("X-App: a\rx-api-key: of-the-agent\r\nContent-Length: {length}"), BODY.to_owned()),
+        (format!("X-App: a\nx-api-key: of-the-agent\r\n\tb\r\nContent-Length: {length}"), BODY.to_owned()),
+        (format!("X-App: a\r\n x-api-key: of-the-agent\r\nContent-Length: {length}"), BODY.to_owned()),
+        (format!("Content-Length: {length}\r\nContent-Length: {}", length + inner.len()), format!("{BODY}{inner}")),
+        (format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"), format!("{BODY}{inner}")),
+        (format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"), format!("0\r\n\r\n{inner}")),
+    ] {
+        let text = format!("POST /v1/messages HTTP/1.1\r\nHost: model\r\nConnection: close\r\n{fields}\r\n\r\n{body}");
+        let said = raw(&world, text.into_bytes());
+        assert!(said.starts_with("HTTP/1.1 4"), "{fields}: {said}");
+        assert_eq!(log.lock().unwrap().len(), 0, "{fields}");
+    }
+    // What belongs to a connection is the gate's own on the other side.
+    for named in ["x-api-key", "authorization", "anthropic-version"] {
+        let fields = format!("Connection: {named}\r\nx-api-key: of-the-agent\r\nanthropic-version: 2023-06-01\r\n");
+        assert_eq!(ask(&world, "POST /v1/messages", &fields, BODY).0, 200, "{named}");
+        let asked = log.lock().unwrap().pop().unwrap();
+        assert_eq!((asked.header("authorization"), asked.header("x-api-key")), (Some("bearer oat-first"), None));
+        assert!(asked.header("connection").is_none_or(|listed| !listed.contains(named)), "{asked:?}");
+    }
+}
