@@ -21,6 +21,7 @@ mod names;
 mod netinit;
 mod packets;
 mod proof;
+mod quiet;
 mod refusal;
 mod relay;
 mod tls;

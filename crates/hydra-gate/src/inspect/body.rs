@@ -1,6 +1,6 @@
-//! Bodies that are counted as they pass; what an agent sends has a bound.
+//! Bodies that are counted as they pass, and end when nothing more comes; what an agent sends has a bound.
 
-use crate::events::Usage;
+use crate::{events::Usage, quiet::Quiet};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
@@ -22,6 +22,7 @@ pub(crate) struct Sent {
     pub(super) most: u64,
     /// Set when there were more.
     pub(super) over: Arc<AtomicBool>,
+    pub(super) quiet: Quiet,
 }
 
 impl Body for Sent {
@@ -32,7 +33,11 @@ impl Body for Sent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let frame = match ready!(self.quiet.bound(frame, context)) {
+            Ok(frame) => frame,
+            Err(silent) => return Poll::Ready(Some(Err(silent.into()))),
+        };
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
@@ -58,23 +63,28 @@ pub(crate) struct Given {
     pub(super) usage: Arc<Usage>,
     /// Free again when it has come to its end, or nobody wants it any more.
     pub(super) _place: OwnedSemaphorePermit,
+    pub(super) quiet: Quiet,
 }
 
 impl Body for Given {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let frame = match ready!(self.quiet.bound(frame, context)) {
+            Ok(frame) => frame,
+            Err(silent) => return Poll::Ready(Some(Err(silent.into()))),
+        };
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
             self.usage.down.fetch_add(data.len() as u64, Ordering::Relaxed);
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()

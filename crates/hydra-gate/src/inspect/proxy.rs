@@ -8,6 +8,7 @@ use super::{
 use crate::{
     events::{Refused, Usage},
     gate::Gate,
+    quiet::Quiet,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -87,25 +88,27 @@ impl Passage {
             head.headers.insert(header::AUTHORIZATION, credential.clone());
         }
         head.extensions.clear();
-        let sent = Sent {
-            body,
-            usage: Arc::clone(&self.usage),
-            most: self.gate.limits.bytes_up,
-            over: Arc::clone(&self.over),
-        };
         // So many at a time have a connection to the host; the others wait.
         let Ok(place) = Arc::clone(&self.host.places).acquire_owned().await else {
             return failure("the gate ends");
         };
         let quiet = Duration::from_millis(self.gate.limits.quiet_millis.into());
+        let sent = Sent {
+            body,
+            usage: Arc::clone(&self.usage),
+            most: self.gate.limits.bytes_up,
+            over: Arc::clone(&self.over),
+            quiet: Quiet::new(quiet),
+        };
         let Ok(answer) = timeout(quiet, self.host.client.request(Request::from_parts(head, sent))).await else {
             return failure(&format!("the host has not answered within {} s", quiet.as_secs()));
         };
         match answer {
             Ok(answer) if answer.status() != StatusCode::SWITCHING_PROTOCOLS => {
                 let (head, body) = answer.into_parts();
-                let mut given =
-                    Response::new(Either::Right(Given { body, usage: Arc::clone(&self.usage), _place: place }));
+                let usage = Arc::clone(&self.usage);
+                let given = Given { body, usage, _place: place, quiet: Quiet::new(quiet) };
+                let mut given = Response::new(Either::Right(given));
                 *given.status_mut() = head.status;
                 *given.headers_mut() = passed(&head.headers);
                 given

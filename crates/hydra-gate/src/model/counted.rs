@@ -1,19 +1,17 @@
 //! An answer of the model API on its way to the agent: counted as it passes, and ended when nothing more comes.
 
 use super::{budget::UnderWay, usage::UsageReader};
-use crate::events::Usage;
+use crate::{events::Usage, quiet::Quiet};
 use bytes::Bytes;
 use hydra_core::Tokens;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
     error::Error,
-    io,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep};
 
 /// An answer that is counted as it passes.
 pub(crate) struct Counted {
@@ -21,9 +19,7 @@ pub(crate) struct Counted {
     reader: Option<UsageReader>,
     under_way: Option<UnderWay>,
     usage: Arc<Usage>,
-    quiet: Duration,
-    /// When it has been silent for too long.
-    patience: Pin<Box<Sleep>>,
+    quiet: Quiet,
 }
 
 impl Counted {
@@ -36,8 +32,7 @@ impl Counted {
         quiet: Duration,
     ) -> Self {
         let reader = if events_come { UsageReader::default() } else { UsageReader::document() };
-        let patience = Box::pin(sleep(quiet));
-        Self { body, reader: Some(reader), under_way: Some(under_way), usage, quiet, patience }
+        Self { body, reader: Some(reader), under_way: Some(under_way), usage, quiet: Quiet::new(quiet) }
     }
     fn settle(&mut self) {
         if let (Some(reader), Some(under_way)) = (self.reader.take(), self.under_way.take()) {
@@ -59,15 +54,14 @@ impl Body for Counted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
-            if self.patience.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let frame = match ready!(self.quiet.bound(frame, context)) {
+            Ok(frame) => frame,
+            Err(silent) => {
+                self.settle();
+                return Poll::Ready(Some(Err(silent.into())));
             }
-            self.settle();
-            return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
         };
-        let silent_at = Instant::now() + self.quiet;
-        self.patience.as_mut().reset(silent_at);
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {

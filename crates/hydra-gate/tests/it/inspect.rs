@@ -22,7 +22,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Where the inspected host is; a content network would serve many names there.
@@ -115,6 +115,14 @@ fn answer(mut raw: TcpStream, config: Arc<ServerConfig>, log: &Log) -> Option<()
         let host = field("host: ").unwrap_or_default();
         log.lock().unwrap().push((head, length));
         std::io::copy(&mut (&mut stream).take(length as u64), &mut std::io::sink()).ok()?;
+        let log = log.lock().unwrap();
+        if log.last().is_some_and(|(head, _)| head.contains(" /stalls ")) {
+            drop(log);
+            stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\na part").ok()?;
+            std::thread::sleep(Duration::from_secs(120));
+            return None;
+        }
+        drop(log);
         let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nAlt-Svc: h3=\":443\"\r\n\r\n{host}", host.len());
         stream.get_mut().write_all(text.as_bytes()).ok()?;
     }
@@ -380,4 +388,22 @@ fn an_inspected_host_with_a_private_address_is_refused() {
     let no = scene.get("/", HOST);
     assert!(no.starts_with("HTTP/1.1 403") && no.contains("resolve.private"), "{no}");
     assert_eq!(scene.world.one_refusal().reason, DenyReason::ResolvePrivate);
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn a_body_that_falls_silent_ends_on_either_side() {
+    let change = |rule: &mut InspectRule| rule.methods = ["POST".parse().unwrap(), "GET".parse().unwrap()].into();
+    let scene = scene(|limits| limits.quiet_millis = 1_500, change);
+    let part = format!("POST /a HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\na part");
+    for (text, comes) in
+        [(format!("GET /stalls HTTP/1.1\r\nHost: {HOST}\r\n\r\n"), "HTTP/1.1 200 OK"), (part, "HTTP/1.1 502 ")]
+    {
+        let begun = Instant::now();
+        let said = scene.ask(&text);
+        let waited = begun.elapsed();
+        assert!(said.starts_with(comes), "{said}");
+        assert!((1_500..8_000).contains(&waited.as_millis()), "{waited:?}: {said}");
+    }
+    assert!(scene.get("/package", HOST).starts_with("HTTP/1.1 200 OK"));
 }
