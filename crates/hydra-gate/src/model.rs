@@ -14,7 +14,7 @@ mod usage;
 mod warning;
 
 pub(crate) use proxy::Model;
-pub(crate) use upstream::{Connector, Pooled, pooled};
+pub(crate) use upstream::{Connector, Pooled, denied, pooled};
 
 use crate::{dial::Dialer, gate::Gate};
 use accounts::{Account, Accounts};

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     events::{Refused, Usage},
     gate::Gate,
+    model::denied,
     quiet::Quiet,
 };
 use bytes::Bytes;
@@ -17,7 +18,6 @@ use hydra_core::egress::DenyReason;
 use hyper::body::{Body as _, Incoming};
 use std::{
     error::Error,
-    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -138,19 +138,6 @@ impl Passage {
         let refused = Refused::at(self.dialled).host(what).sni(self.host.name.as_str());
         self.gate.events.denied(reason, refused);
     }
-}
-
-/// The dialler's own no, where that is what stood behind a failure.
-fn denied(error: &(dyn Error + 'static)) -> Option<DenyReason> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if let Some(io) = io.filter(|io| io.kind() == io::ErrorKind::PermissionDenied) {
-            return io.get_ref()?.to_string().parse().ok();
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// Bytes of a request's head: what it is asked for and with.

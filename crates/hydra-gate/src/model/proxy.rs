@@ -7,7 +7,7 @@ use super::{
     budget::{Budget, Standing, UnderWay, prompt},
     counted::Counted,
     route::{Shape, forwarded, plain_query, returned, route},
-    upstream::{Connector, Pooled, no_answer, pooled},
+    upstream::{Connector, Pooled, denied, no_answer, pooled},
     warning::warned,
 };
 use crate::events::{Events, Refused, Usage};
@@ -152,7 +152,7 @@ impl Model {
         usage.connections.fetch_add(1, Ordering::Relaxed);
         usage.up.fetch_add(body.len() as u64, Ordering::Relaxed);
         let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let going = Going { shape, head: &head, target: &target, body: &body };
+        let going = Going { shape, head: &head, target: &target, body: &body, refused };
         self.ask(&going, events, usage, under_way).await
     }
 
@@ -177,7 +177,7 @@ impl Model {
 
     /// Asks with one account after the other, as long as none has answered.
     async fn ask(&self, going: &Going<'_>, events: &Events, usage: &Arc<Usage>, mut under_way: UnderWay) -> Answer {
-        let Going { shape, head, target, body } = *going;
+        let Going { shape, head, target, body, refused } = *going;
         let mut tried = Vec::new();
         loop {
             let Some(account) = self.accounts.pick(Timestamp::now(), &tried) else {
@@ -213,6 +213,10 @@ impl Model {
                 }
                 Ok(Err(why)) => {
                     under_way.sent(shape.is_charged() && !why.is_connect());
+                    // Its name leads where none may: that is no failure of the network's.
+                    if let Some(reason) = denied(&why) {
+                        refused(reason, self.route.upstream.endpoint.host());
+                    }
                     return error(StatusCode::BAD_GATEWAY, "api_error", &format!("the model API {}", no_answer(&why)));
                 }
             };
@@ -278,6 +282,7 @@ struct Going<'a> {
     head: &'a http::request::Parts,
     target: &'a str,
     body: &'a Bytes,
+    refused: &'a (dyn Fn(DenyReason, &str) + Sync),
 }
 
 /// An error in the form that agents understand.

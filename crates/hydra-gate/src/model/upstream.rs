@@ -1,7 +1,7 @@
 //! The way to the model API: by name through the gate's own judgement, or to the self-hosted place that the configuration names.
 
 use crate::dial::{Dialer, NoWay};
-use hydra_core::egress::{Endpoint, HostName, gate::Upstream};
+use hydra_core::egress::{DenyReason, Endpoint, HostName, gate::Upstream};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::{
     client::legacy::{
@@ -65,6 +65,19 @@ pub(crate) fn no_answer(why: &hyper_util::client::legacy::Error) -> String {
         Some(hyper) if hyper.is_parse() => "gave no answer that can be read: it is no HTTP".to_owned(),
         _ => format!("broke off before it answered ({last})"),
     }
+}
+
+/// The dialler's own no, where that is what stood behind a failure.
+pub(crate) fn denied(error: &(dyn std::error::Error + 'static)) -> Option<DenyReason> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if let Some(io) = io.filter(|io| io.kind() == io::ErrorKind::PermissionDenied) {
+            return io.get_ref()?.to_string().parse().ok();
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Makes connections for hyper's client.

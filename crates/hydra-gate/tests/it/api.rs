@@ -444,3 +444,18 @@ fn row_36_what_frames_a_request_in_two_ways_or_breaks_its_lines_does_not_go_on()
         assert!(asked.header("connection").is_none_or(|listed| !listed.contains(named)), "{asked:?}");
     }
 }
+
+#[test]
+#[ignore = "needs namespaces"]
+fn a_model_api_whose_name_leads_inside_is_refused_and_told() {
+    const NAME: &str = "api.example.org";
+    let world = world(|route| {
+        let endpoint = format!("{NAME}:443").parse().unwrap();
+        route.upstream = Upstream { endpoint, tls: true, private: false, authority: None };
+    });
+    world.internet.moves(NAME, std::net::Ipv4Addr::new(10, 0, 0, 1));
+    let (status, said) = message(&world);
+    assert!(status == 502 && said.contains("resolve.private"), "{status}: {said}");
+    let denial = world.one_refusal();
+    assert_eq!((denial.reason, denial.host.as_deref()), (DenyReason::ResolvePrivate, Some(NAME)));
+}
