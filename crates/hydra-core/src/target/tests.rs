@@ -24,7 +24,7 @@ fn a_whole_file_is_read() {
     let target = Target::parse(text.as_bytes()).unwrap();
     let commands: Vec<_> = target.quality().into_iter().map(|c| format!("{}: {}", c.name, c.command)).collect();
     assert_eq!(commands, ["setup: npm ci", "lint: make lint", "test: make test"]);
-    assert_eq!(target.hosts(ContainerType::Builder), [HostLine { text: "registry.example.org", line: 11 }]);
+    assert_eq!(target.hosts(ContainerType::Builder), [HostLine { text: "registry.example.org", line: 10 }]);
     assert_eq!(target.only(), None);
     assert!(target.hosts(ContainerType::Quality).is_empty() && target.checks_anything());
     assert_eq!(Target::parse(b""), Ok(Target::default()));
