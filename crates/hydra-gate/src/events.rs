@@ -153,8 +153,8 @@ impl Events {
     pub(crate) fn aside(&self, account: &AccountName, until: Timestamp, why: &str) {
         self.say(&GateLine::Aside { account: account.clone(), until, why: why.to_owned() });
     }
-    /// Everything so far.
-    pub(crate) fn report(&self, tokens: Tokens) {
+    /// Everything so far; how many bytes that was.
+    pub(crate) fn report(&self, tokens: Tokens) -> usize {
         let line = {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             let reached = counts.reached.iter().map(|(host, usage)| Reached {
@@ -171,7 +171,7 @@ impl Events {
                 tokens,
             }
         };
-        self.say(&line);
+        self.say(&line)
     }
     /// The line that would open it, where a line can.
     fn hint(&self, reason: DenyReason, refused: &Refused) -> String {
@@ -185,11 +185,12 @@ impl Events {
             None => String::new(),
         }
     }
-    fn say(&self, line: &GateLine) {
-        let Ok(mut text) = serde_json::to_vec(line) else { return };
+    fn say(&self, line: &GateLine) -> usize {
+        let Ok(mut text) = serde_json::to_vec(line) else { return 0 };
         text.push(b'\n');
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody reads any more: what was refused stays refused, and is counted.
         _ = lines.write_all(&text).and_then(|()| lines.flush());
+        text.len()
     }
 }

@@ -23,7 +23,7 @@ use std::{
     path::Path,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -35,6 +35,9 @@ use tokio::{
 const BREATH: Duration = Duration::from_millis(50);
 /// How often everything so far is told.
 const OFTEN: Duration = Duration::from_secs(30);
+/// Bytes a second that those reports take of what is read of a gate, on average. An agent that has thousands of names refused makes them long:
+/// they would push out of sight what comes later.
+const SAID: u64 = 4 * 1024;
 /// Look-ups over TCP at a time.
 const LOOKUPS: usize = 64;
 
@@ -148,13 +151,18 @@ pub async fn serve(
     }
     gate.events.ready(confined);
     let report = || gate.events.report(gate.api.as_ref().map(|api| api.budget.used()).unwrap_or_default());
+    let (begun, mut said) = (Instant::now(), 0);
     let mut often = tokio::time::interval_at(tokio::time::Instant::now() + OFTEN, OFTEN);
     let mut stop = pin!(stop);
     let ended = loop {
         tokio::select! {
             () = &mut stop => break Ok(()),
             // A gate that breaks down has said nearly everything.
-            _ = often.tick() => report(),
+            _ = often.tick() => {
+                if is_due(said, begun.elapsed()) {
+                    said += report() as u64;
+                }
+            }
             Some(ended) = tasks.join_next() => break match ended {
                 Ok(Ok(())) => Err(io::Error::other("a socket is served no more")),
                 Ok(Err(error)) => Err(error),
@@ -165,6 +173,11 @@ pub async fn serve(
     tasks.shutdown().await;
     report();
     ended
+}
+
+/// Whether one more report is due, `said` bytes of them having been written in that time.
+const fn is_due(said: u64, elapsed: Duration) -> bool {
+    said <= SAID.saturating_mul(elapsed.as_secs())
 }
 
 /// Accepts connections, each in a task of its own; all of them end with this one.
@@ -203,4 +216,20 @@ where
 async fn held(permit: OwnedSemaphorePermit, connection: impl Future<Output = io::Result<()>>) {
     _ = connection.await;
     drop(permit);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_reports_come_every_time_and_long_ones_as_seldom_as_they_are_long() {
+        let told_in = |minutes: u64, bytes: u64| {
+            let due = |said, turn: u64| is_due(said, OFTEN * u32::try_from(turn).unwrap());
+            (1..=minutes * 2).fold(0, |said, turn| if due(said, turn) { said + bytes } else { said })
+        };
+        assert_eq!(told_in(35, 10_000), 70 * 10_000, "every half minute");
+        let flooded = told_in(35, 1_800_000);
+        assert!((1_800_000 * 4..=1_800_000 * 6).contains(&flooded), "{flooded}");
+    }
 }

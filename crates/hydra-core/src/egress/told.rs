@@ -13,7 +13,8 @@ pub struct Told {
     pub reached: Vec<Reached>,
     /// What was refused; what is alike is counted together.
     pub denied: Vec<Denial>,
-    /// Every count comes from a report. A gate that runs reports now and then; what it refused since is told once, and counts once.
+    /// Every count comes from a report, and no gate broke down. One that runs reports now and then; what it refused since is told once, and
+    /// counts once.
     pub exact: bool,
     /// How often a gate that broke down was followed by another; while there was none, nothing was reached.
     pub restarts: u32,
@@ -63,6 +64,8 @@ impl Told {
             reached.iter().for_each(|one| all.reach(one));
             denied.iter().chain(gate.since.iter().copied()).for_each(|one| all.deny(one));
         }
+        // What it carried after its last report, one that broke down could not say any more.
+        all.exact &= all.restarts == 0;
         (!gates.is_empty()).then_some(all)
     }
 
@@ -163,7 +166,8 @@ mod tests {
         ];
         let told = Told::of(&lines).unwrap();
         assert_eq!(counts(&told), [("a.test", 8), ("b.test", 1)]);
-        assert_eq!((told.refusals(), told.exact, told.policy.as_str()), (9, true, "p"));
+        assert_eq!((told.refusals(), told.exact, told.policy.as_str()), (9, false, "p"), "the first broke down");
+        assert!(Told::of(&lines[..4]).unwrap().exact);
         assert_eq!(told.denied[0].ts, Timestamp::from_second(5).unwrap(), "when it was seen first");
         assert_eq!((told.reached[0].connections, told.reached[0].up, told.reached[0].down), (6, 4, 2));
     }
