@@ -93,6 +93,8 @@ struct Part<'a> {
     network: String,
     net_admin: bool,
     memory_mib: i64,
+    /// In billionths.
+    cpus: i64,
 }
 
 impl Engine {
@@ -124,7 +126,12 @@ impl Engine {
         let image = self.image(&gated.image).await?;
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let part = |role, command, network: String, net_admin, memory_mib| {
-            body(&image, labels, &fence.volume, &Part { role, command, network, net_admin, memory_mib })
+            body(
+                &image,
+                labels,
+                &fence.volume,
+                &Part { role, command, network, net_admin, memory_mib, cpus: self.aside() },
+            )
         };
         let of = |name: &str| format!("container:{name}");
         let mut holder = part("holder", words(&["hold"]), "none".to_owned(), false, 32);
@@ -321,6 +328,7 @@ fn body(image: &str, labels: &BTreeMap<String, String>, volume: &str, part: &Par
             cap_add: part.net_admin.then(|| vec!["CAP_NET_ADMIN".to_owned()]),
             memory: Some(part.memory_mib * MIB),
             memory_swap: Some(part.memory_mib * MIB),
+            nano_cpus: Some(part.cpus),
             pids_limit: Some(64),
             network_mode: Some(part.network.clone()),
             // The engine switches IPv6 off where there is no network: then its rules could not be proved.

@@ -19,7 +19,15 @@ const ROLE: &str = "service";
 /// Processes of one, at most.
 const PIDS: i64 = 512;
 
+/// CPUs of whatever stands beside a job, each, at most: what an agent can have them do is bounded too.
+const CPUS: u32 = 2;
+const NANO: i64 = 1_000_000_000;
+
 impl Engine {
+    /// CPUs of a container that stands beside a job, in billionths. An engine takes no more than it has.
+    pub(super) fn aside(&self) -> i64 {
+        i64::from(self.facts.cpus.min(CPUS)) * NANO
+    }
     /// Starts every service of a job, one after the other.
     pub(super) async fn serve_aside(
         &self,
@@ -29,14 +37,20 @@ impl Engine {
     ) -> Result<(), RuntimeError> {
         for (service, name) in gated.services.iter().zip(&fence.services) {
             let image = self.image(&service.image).await?;
-            self.made(name, body(&image, labels, &fence.holder, service)).await?;
+            self.made(name, body(&image, labels, &fence.holder, service, self.aside())).await?;
             self.started(name).await?;
         }
         Ok(())
     }
 }
 
-fn body(image: &str, labels: &BTreeMap<String, String>, holder: &str, service: &Service) -> ContainerCreateBody {
+fn body(
+    image: &str,
+    labels: &BTreeMap<String, String>,
+    holder: &str,
+    service: &Service,
+    cpus: i64,
+) -> ContainerCreateBody {
     let own =
         [LABEL_INSTANCE, LABEL_JOB].iter().filter_map(|name| Some(((*name).to_owned(), labels.get(*name)?.clone())));
     let role = (LABEL_ROLE.to_owned(), ROLE.to_owned());
@@ -52,6 +66,7 @@ fn body(image: &str, labels: &BTreeMap<String, String>, holder: &str, service: &
             cap_drop: Some(vec!["ALL".to_owned()]),
             memory: Some(memory),
             memory_swap: Some(memory),
+            nano_cpus: Some(cpus),
             pids_limit: Some(PIDS),
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".to_owned()),

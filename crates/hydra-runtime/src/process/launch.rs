@@ -28,6 +28,8 @@ const AROUND: &str = r#"read -r go || exit 125
 [ "$go" = go ] || exit 125
 dir=$1; shift
 trap : INT TERM HUP QUIT
+# What was ignored when this shell began, its trap cannot give back: an orchestrator that a script started in the background ignores SIGINT.
+env --default-signal=INT true 2>/dev/null && set -- env --default-signal=INT,TERM,HUP,QUIT "$@"
 : >"$dir/started" || exit 125
 "$@" </dev/null
 code=$?

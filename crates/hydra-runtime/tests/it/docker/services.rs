@@ -54,6 +54,13 @@ async fn a_service_stands_beside_its_job_behind_the_same_fence_and_goes_with_it(
     assert_eq!(exit(&yard.runtime, &spec).await, (0, false));
     let said = output(&yard.runtime, &spec).await;
     assert_eq!(said, ["forty-two", "65533", "CapEff:\t0000000000000000", "refused", "1"]);
+    // Whatever stands beside a job is bounded as the job is.
+    let label = format!("label=hydra.instance={}", yard.instance);
+    let ids = docker(&["ps", "--all", "--quiet", "--filter", &label]);
+    let bounds = "{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}";
+    let all = docker(&[&["inspect", "-f", bounds], ids.split_whitespace().collect::<Vec<_>>().as_slice()].concat());
+    assert!(all.lines().count() >= 5, "holder, way, gate, service and job: {all}");
+    assert!(all.split_whitespace().all(|bound| bound.parse::<u64>().is_ok_and(|bound| bound > 0)), "{all}");
     // Another job on the same machine does not see it.
     let mut other = yard.job("nc -w 2 127.0.0.1 5432 </dev/null && echo reached || echo alone");
     gated(&yard, &mut other);
