@@ -45,7 +45,7 @@ pub fn pinned(settings: &Settings) -> Result<BTreeMap<ContainerType, ImageRef>, 
 }
 
 /// The gate's own name.
-const GATE: &str = "hydra-gate";
+pub(crate) const GATE: &str = "hydra-gate";
 
 /// The gate's image, pinned by the lock file.
 ///

@@ -69,7 +69,7 @@ fn network(context: &Context, container: ContainerType) -> Result<Network, Failu
     let settings = context.load()?.settings;
     let stage = Stage::ALL.iter().copied().find(|stage| stage.container() == container);
     let stage = stage.ok_or_else(|| Failure::new(Exit::Usage, format!("no stage runs in {container} containers")))?;
-    Ok(compose::engine::sample(&settings, stage)?.network)
+    Ok(compose::engine::sample(&settings, stage, compose::engine::Purpose::Print)?.network)
 }
 
 fn fence(context: &Context, args: &FenceArgs, render: fn(&Allowed) -> String) -> Result<Exit, Failure> {

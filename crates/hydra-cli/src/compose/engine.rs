@@ -50,6 +50,8 @@ pub enum Purpose {
     Act,
     /// To look: it reads with the orchestrator's token, can write nothing to GitHub, and needs neither key nor images.
     Look,
+    /// To print what would be: nothing is started or signed, and neither key, images nor credentials are needed.
+    Print,
 }
 
 /// The engine as configured. Asks GitHub who each token is.
@@ -67,7 +69,7 @@ pub async fn engine(context: &Context, settings: &Settings, extras: Extras) -> R
     let look = Arc::new(ReadOnly(forge.clone()));
     let (writer, leases, boards): (Arc<dyn ForgeWriter>, Arc<dyn Leases>, Arc<dyn Board>) = match extras.purpose {
         Purpose::Act => (forge.clone(), forge.clone(), forge.clone()),
-        Purpose::Look => (look.clone(), look.clone(), look),
+        Purpose::Look | Purpose::Print => (look.clone(), look.clone(), look),
     };
     let ports = Ports {
         runtime: runtime(context, settings)?,
@@ -155,7 +157,7 @@ pub(crate) fn config(
 ) -> Result<EngineConfig, Failure> {
     let values = &settings.values;
     let (runtime, pipeline) = (&values.runtime, &values.pipeline);
-    let looks = extras.purpose == Purpose::Look;
+    let looks = extras.purpose != Purpose::Act;
     let signer = if looks { throwaway()? } else { signer(settings)? };
     let mut public_keys = settings.public_keys.clone();
     // A look signs nothing, and nobody takes the word of its key.
@@ -185,6 +187,9 @@ pub(crate) fn config(
             EgressMode::Isolated => FenceMode::Isolated,
         },
         gate: match values.egress.mode {
+            EgressMode::Isolated if !is_process && extras.purpose == Purpose::Print => {
+                Some(ImageRef { name: images::GATE.to_owned(), pin: String::new() })
+            }
             EgressMode::Isolated if !is_process && !looks => Some(images::gate(settings)?),
             EgressMode::Isolated | EgressMode::InContainer => None,
         },
@@ -247,8 +252,9 @@ fn throwaway() -> Result<Signer, Failure> {
 ///
 /// # Errors
 /// When the configuration is not complete enough to start one.
-pub fn sample(settings: &Settings, stage: Stage) -> Result<JobSpec, Failure> {
-    let config = config(settings, settings.logins.clone(), Arc::new(redactor(settings)), &Extras::default())?;
+pub fn sample(settings: &Settings, stage: Stage, purpose: Purpose) -> Result<JobSpec, Failure> {
+    let extras = Extras { purpose, ..Extras::default() };
+    let config = config(settings, settings.logins.clone(), Arc::new(redactor(settings)), &extras)?;
     let repo = match settings.repos.first() {
         Some(repo) => repo.clone(),
         None => "owner/repository".parse().map_err(|error| Failure::new(Exit::Internal, format!("{error}")))?,

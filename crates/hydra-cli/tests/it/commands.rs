@@ -576,6 +576,25 @@ fn behind_a_gate(more: &str) -> Sandbox {
 }
 
 #[test]
+fn every_form_of_the_policy_is_printed_without_a_secret_and_without_an_image() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hydra.toml", "[github]\nrepos = [\"acme/widgets\"]\n[egress]\nbase = [\"*.hosts.test\"]\n");
+    let api = "api.anthropic.com=192.0.2.7";
+    for (form, resolved, holds) in [
+        ("nft", false, "8088"),
+        ("gate", false, "\"*.hosts.test\""),
+        ("networkpolicy", true, "kind: NetworkPolicy"),
+        ("cilium", true, "matchPattern: \"*.hosts.test\""),
+        ("iptables", true, "COMMIT"),
+        ("ip6tables", true, "COMMIT"),
+    ] {
+        let more = if resolved { vec!["--resolve", api] } else { Vec::new() };
+        let ran = sandbox.run(&[vec!["render", form, "--type", "reviewer"], more].concat());
+        assert!(ran.code == 0 && ran.out.contains(holds), "{form}: {}", ran.all());
+    }
+}
+
+#[test]
 fn the_fence_of_a_cluster_is_rendered_from_the_same_policy() {
     let sandbox =
         behind_a_gate("[egress]\nbase = [\"*.hosts.test\"]\n[models]\nbase_url = \"https://model.test:8443\"\n");

@@ -57,7 +57,7 @@ fn own(context: &Context, settings: &Settings, stage: Stage) -> Result<(Vec<Stri
     if settings.secrets.accounts.is_empty() && stage.has_agent() {
         notes.push("No model account is configured: its variable is missing here.".to_owned());
     }
-    let spec = compose::engine::sample(settings, stage)?;
+    let spec = compose::engine::sample(settings, stage, compose::engine::Purpose::Act)?;
     let engine = compose::docker::runtime(context, settings)?;
     let cpus = match super::super::block_on(engine.facts())? {
         Ok(facts) => facts.cpus,

@@ -21,7 +21,7 @@ const PROVIDER: &str = "api.anthropic.com";
 pub(super) fn spec(settings: &Settings, container: ContainerType) -> Result<(JobSpec, ProbeOrder), Failure> {
     let internal = |error: String| Failure::new(Exit::Internal, error);
     let stage = stage(container);
-    let mut spec = compose::engine::sample(settings, stage)?;
+    let mut spec = compose::engine::sample(settings, stage, compose::engine::Purpose::Act)?;
     // A name that no job has: each probe stands for itself.
     let repo: RepoName = "hydra/probe".parse().map_err(|error: IdError| internal(error.to_string()))?;
     let issue = IssueKey { repo, number: IssueNumber(u64::from(std::process::id())) };
