@@ -272,7 +272,7 @@ fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&O
 }
 
 /// What a gate counted.
-fn counted(lines: &[GateLine]) -> Option<Tokens> {
+pub(crate) fn counted(lines: &[GateLine]) -> Option<Tokens> {
     lines.iter().rev().find_map(|line| match line {
         GateLine::Report { tokens, .. } => Some(*tokens),
         GateLine::Proved(_) | GateLine::Ready { .. } | GateLine::Denied(_) | GateLine::Aside { .. } => None,

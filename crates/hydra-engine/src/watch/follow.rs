@@ -90,6 +90,8 @@ async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopping: &mut S
             () = shared.ports.clock.sleep(rest.min(hearing.rest(now))) => {}
         }
         hearing.hear(shared, job, &watched).await;
+        let spent = hearing.spent(tally.progress.spend);
+        shared.ledger.live(job, &watched.key.issue, spent, shared.ports.clock.now());
         check(shared, job, &watched, &tally, stopping).await;
     }
 }
@@ -105,7 +107,6 @@ fn take(shared: &Shared, job: &JobId, watched: &Watched, tally: &mut Tally, log:
     // The wrapper's clock is the container's: a clock that runs ahead must not hide a stall.
     let now = shared.ports.clock.now();
     tally.progress.last_event = tally.progress.last_event.map(|_| now);
-    shared.ledger.live(job, &watched.key.issue, tally.progress.spend, now);
     shared.put(job, tally);
     if before.spend != tally.progress.spend || before.doing != tally.progress.doing {
         shared.observer.saw(&Happening::StageProgress { key: watched.key.clone(), progress: tally.progress.clone() });

@@ -1,8 +1,12 @@
 //! What the gate of a running job refuses, heard now and then: kept where `status` finds it, and told to whoever watches.
 
 use super::{Shared, Watched};
-use crate::{egress_note, observer::Happening};
-use hydra_core::{JobId, Timestamp, egress::Told};
+use crate::{egress_note, observer::Happening, outcome::counted};
+use hydra_core::{
+    JobId, Timestamp,
+    egress::{Told, gate::GateLine},
+    money::Spend,
+};
 use std::time::Duration;
 
 /// How often a gate is asked.
@@ -15,12 +19,15 @@ pub(super) struct Hearing {
     next: Option<Timestamp>,
     refused: u64,
     restarts: u32,
+    /// What it has counted itself of what the API said: an agent that says less has used no less.
+    spend: Spend,
 }
 
 impl Hearing {
     /// Asks for the first time. A gate has told that it serves before its job begins: a job without a word of one has none.
     pub(super) async fn begin(shared: &Shared, job: &JobId, watched: &Watched) -> Self {
-        let mut hearing = Self { next: Some(shared.ports.clock.now()), refused: 0, restarts: 0 };
+        let mut hearing =
+            Self { next: Some(shared.ports.clock.now()), refused: 0, restarts: 0, spend: Spend::default() };
         hearing.hear(shared, job, watched).await;
         hearing
     }
@@ -33,7 +40,10 @@ impl Hearing {
         }
         self.next = now.checked_add(OFTEN).ok();
         let told = match shared.ports.runtime.told(job).await {
-            Ok(lines) => Told::of(&lines),
+            Ok(lines) => {
+                self.count(shared, watched, &lines);
+                Told::of(&lines)
+            }
             Err(error) => {
                 tracing::debug!(%job, %error, "its gate cannot be heard now");
                 return;
@@ -55,6 +65,20 @@ impl Hearing {
         if let Some(refused) = refused {
             shared.observer.saw(&Happening::Refused { key: watched.key.clone(), refused });
         }
+    }
+
+    fn count(&mut self, shared: &Shared, watched: &Watched, lines: &[GateLine]) {
+        if let Some(tokens) = counted(lines) {
+            let cost = watched.model.as_ref().and_then(|model| shared.config.prices.cost(model, tokens).ok());
+            self.spend = Spend { tokens, cost: cost.unwrap_or_default(), turns: 0 };
+        }
+    }
+
+    /// What a job has spent so far: what its own events say, or what its gate counted, whichever is more.
+    pub(super) fn spent(&self, said: Spend) -> Spend {
+        let more = self.spend.tokens.total() > said.tokens.total();
+        let tokens = if more { self.spend.tokens } else { said.tokens };
+        Spend { tokens, cost: said.cost.max(self.spend.cost), turns: said.turns }
     }
 
     /// How long until it is asked again.

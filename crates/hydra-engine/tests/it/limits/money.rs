@@ -6,7 +6,8 @@ use crate::{
     world::{World, input, key, well},
 };
 use hydra_core::{
-    Stage, Usd,
+    Stage, Tokens, Usd,
+    egress::gate::GateLine,
     plan::Budget,
     record::{Need, Phase, StageResult},
 };
@@ -138,4 +139,26 @@ async fn a_model_without_a_price_is_refused_before_anything_is_spent() {
     assert!(why.contains("the model claude-sonnet-4-6 of juan-claude-van-damme has no price"), "{why}");
     assert!(world.labels(1).contains(&"needs-input".to_owned()));
     assert!(!ended.issues[&key(1)].reasons.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_gate_counted_ends_a_run_whose_agent_says_nothing_of_what_it_uses() {
+    let starts = Starts::default();
+    let noted = starts.clone();
+    let mut world = World::new(move |spec| {
+        noted.note(spec);
+        talks(spec, &super::working(), 20)
+    });
+    world.policy.issue_budget = Budget { usd: None, tokens: Some(50_000) };
+    let tokens = Tokens { input: 60_000, ..Tokens::default() };
+    let report = GateLine::Report { v: 1, policy: "p".into(), reached: Vec::new(), denied: Vec::new(), tokens };
+    world.runtime.tell(vec![GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() }, report]);
+    world.run(&mut world.engine("1")).await;
+    let record = end::record(&world, 1).unwrap();
+    assert!(matches!(record.phase, Phase::NeedsInput { need: Need::Budget, .. }), "{:?}", record.phase);
+    let build = &record.stages[0];
+    let ran = build.ended_at.unwrap().duration_since(build.started_at).as_secs();
+    assert!(ran <= 30, "it was stopped while it ran, after {ran} s");
+    assert_eq!((starts.stages().len(), record.spend().tokens.total()), (1, 60_000));
+    world.lawful();
 }
