@@ -4,7 +4,8 @@ use super::Check;
 use crate::config::runtime::EgressMode;
 
 /// A row, the attack, and whether it is a residual of mode `isolated` too. Mode `in-container` holds none of them.
-const NOT_HELD: [(u8, &str, bool); 12] = [
+const NOT_HELD: [(u8, &str, bool); 14] = [
+    (7, "an address without a name", false),
     (8, "an allowed name sent to the attacker's address", false),
     (9, "a tunnel to one name with another inside", false),
     (10, "an allowed name, and the `Host` of another (domain fronting)", true),
@@ -14,6 +15,7 @@ const NOT_HELD: [(u8, &str, bool); 12] = [
     (17, "data in a denied name given to the gate", false),
     (20, "an allowed name whose address changes", false),
     (21, "another name on an allowed address", false),
+    (33, "smuggled requests, data before the answer", false),
     (35, "an upload without end", false),
     (36, "other paths, methods, models and sizes of the model API, a key of the agent's own", false),
     (37, "a credential in environment, processes, files, the engine's metadata", false),
