@@ -153,7 +153,7 @@ impl Drop for Literal {
 fn sample(team: &Path) -> (JobSpec, hydra_runtime::DockerRuntime) {
     let context = context(team);
     let settings = context.load().unwrap().settings;
-    let spec = compose::engine::sample(&settings, Stage::Build).unwrap();
+    let spec = compose::engine::sample(&settings, Stage::Build, compose::engine::Purpose::Act).unwrap();
     let runtime = compose::docker::runtime(&context, &settings).unwrap();
     (spec, runtime)
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod gate;
 mod hunks;
+mod in_container;
 mod moves;
 mod package;
 mod reach;

@@ -52,7 +52,9 @@ async fn a_spent_budget_stops_the_real_cli_and_nothing_more_is_asked() {
     let dear = Tokens { input: 40_000, output: 1_000, ..Tokens::default() };
     let usage = Adjust { usage: Some(dear), ..Adjust::of(Stage::Build) };
     let more = "\n[budget]\nissue_tokens = 100000\n".to_owned();
-    let target = Target::with(&package, &package.to, None, Play { adjust: vec![usage], more, tls: true }).await;
+    let target =
+        Target::with(&package, &package.to, None, Play { adjust: vec![usage], more, tls: true, ..Play::default() })
+            .await;
     target.run().await;
     let used = target.model.usage().all.tokens.total();
     // The third answer is the last.

@@ -74,6 +74,8 @@ pub(crate) struct Play {
     pub(crate) adjust: Vec<Adjust>,
     /// Further lines of `hydra.toml`.
     pub(crate) more: String,
+    /// Further lines of its `[egress]`.
+    pub(crate) egress: String,
     /// The model speaks TLS, under a certificate of its own.
     pub(crate) tls: bool,
 }
@@ -126,12 +128,12 @@ impl Target {
         let team = tempfile::tempdir().expect("a folder");
         let hosts = BTreeMap::from([(MODEL.to_owned(), gateway.to_string())]);
         let target = Self { github, model, repo, branch, team, issue, instance, hosts };
-        target.write_team(toolchain, authority.as_ref().map(Authority::pem), &play.more);
+        target.write_team(toolchain, authority.as_ref().map(Authority::pem), [&play.egress, &play.more]);
         target
     }
 
     /// What `hydra init` would have been filled in with.
-    fn write_team(&self, toolchain: Option<&Toolchain>, authority: Option<&str>, more: &str) {
+    fn write_team(&self, toolchain: Option<&Toolchain>, authority: Option<&str>, [egress, more]: [&str; 2]) {
         let at = |name: &str| self.team.path().join(name);
         let lock = root().canonicalize().expect("a checkout").join("target/images.lock.json");
         let (endpoint, models) = match (authority, self.model.tls_address()) {
@@ -171,6 +173,7 @@ image_lock = {lock:?}
 base = []
 name_servers = []
 model_endpoint = "{endpoint}"
+{egress}
 
 [egress.extra]
 builder = []
