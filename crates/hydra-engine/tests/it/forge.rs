@@ -37,6 +37,8 @@ pub(crate) struct State {
     /// How many writes each issue got, those to its pull requests too.
     pub(crate) written: BTreeMap<IssueNumber, u64>,
     pub(crate) reads: usize,
+    /// Merges that were carried out.
+    pub(crate) merges: u32,
     pub(crate) next: u64,
     /// Every read fails with this.
     pub(crate) outage: Option<ForgeError>,
@@ -348,8 +350,21 @@ fn apply(state: &mut State, me: &Login, write: &ForgeWrite, now: Timestamp) -> R
             pull.closed_by = Some(me.clone());
             Ok(Applied::Made(None))
         }
-        ForgeWrite::Merge { number, .. } => {
+        ForgeWrite::Merge { number, head, .. } => {
+            let seen = state.pulls.get(number).map(|pull| state.shown(pull)).ok_or_else(missing)?;
+            if seen.state == PullState::Merged {
+                return Ok(Applied::AlreadyThere(None));
+            }
+            if seen.state != PullState::Open || seen.draft || seen.head != *head {
+                return Err(error(ForgeErrorKind::Conflict, "it cannot be merged"));
+            }
+            state.merges += 1;
             state.pulls.get_mut(number).ok_or_else(missing)?.state = PullState::Merged;
+            for issue in state.issues.values_mut() {
+                if seen.body.contains(&format!("Closes #{}\n", issue.key.number)) {
+                    (issue.state, issue.updated_at) = (IssueState::Closed, now);
+                }
+            }
             Ok(Applied::Made(None))
         }
         ForgeWrite::ResolveThread { .. } | ForgeWrite::DefineLabel { .. } => Ok(Applied::AlreadyThere(None)),

@@ -3,7 +3,7 @@
 use crate::{
     end::{self, End},
     trouble::{Call, Fate, Woe},
-    world::{World, judges, prompt, well, works},
+    world::{World, ada, judges, prompt, well, works},
 };
 use hydra_core::{
     Stage,
@@ -25,20 +25,29 @@ use std::{
 struct Story {
     name: &'static str,
     play: fn(&JobSpec) -> Play,
+    /// How the world is when it begins.
+    begin: fn(&mut World),
     people: &'static [fn(&World)],
     /// Whether a second attempt goes otherwise than the first: then a run that is made anew ends the story otherwise.
     by_attempt: bool,
 }
 
-const STORIES: [Story; 7] = [
-    Story { name: "happy", play: well, people: &[], by_attempt: false },
-    Story { name: "fix round and applier", play: one_finding, people: &[], by_attempt: false },
-    Story { name: "red quality, mended", play: red_once, people: &[], by_attempt: true },
-    Story { name: "a question, answered", play: asks, people: &[answer], by_attempt: false },
-    Story { name: "rounds exhausted", play: never_content, people: &[], by_attempt: false },
-    Story { name: "a void review, judged again", play: void_once, people: &[], by_attempt: true },
-    Story { name: "rebuild", play: well, people: &[rebuild], by_attempt: false },
+const STORIES: [Story; 8] = [
+    Story { name: "happy", play: well, begin: as_usual, people: &[], by_attempt: false },
+    Story { name: "fix round and applier", play: one_finding, begin: as_usual, people: &[], by_attempt: false },
+    Story { name: "red quality, mended", play: red_once, begin: as_usual, people: &[], by_attempt: true },
+    Story { name: "a question, answered", play: asks, begin: as_usual, people: &[answer], by_attempt: false },
+    Story { name: "rounds exhausted", play: never_content, begin: as_usual, people: &[], by_attempt: false },
+    Story { name: "a void review, judged again", play: void_once, begin: as_usual, people: &[], by_attempt: true },
+    Story { name: "rebuild", play: well, begin: as_usual, people: &[rebuild], by_attempt: false },
+    Story { name: "yolo, merged", play: well, begin: with_yolo, people: &[], by_attempt: false },
 ];
+
+fn as_usual(_: &mut World) {}
+fn with_yolo(world: &mut World) {
+    world.policy.yolo_allowed = vec![ada()];
+    world.label(1, "yolo", true);
+}
 
 fn one_finding(spec: &JobSpec) -> Play {
     match (spec.key.stage, spec.key.round) {
@@ -121,7 +130,8 @@ fn heir(world: &World, heir: Heir) -> Engine {
     };
     if heir == Heir::LostFolder {
         for entry in std::fs::read_dir(world.dir.path()).unwrap() {
-            std::fs::remove_dir_all(entry.unwrap().path()).or_else(|_| std::fs::remove_file(world.dir.path())).unwrap();
+            let path = entry.unwrap().path();
+            std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)).unwrap();
         }
     }
     world.engine_with(config)
@@ -129,7 +139,8 @@ fn heir(world: &World, heir: Heir) -> Engine {
 
 /// Tells a story; kills at one call of the hook. Returns its end and the calls of the hook.
 async fn tell(story: &Story, at: u64, who: Heir) -> (End, u64) {
-    let world = World::new(story.play);
+    let mut world = World::new(story.play);
+    (story.begin)(&mut world);
     let killer = Arc::new(Killer { at, ..Killer::default() });
     let mut engine = world.engine("1").hooked_by(killer.clone());
     for act in 0..=story.people.len() {
@@ -153,6 +164,8 @@ async fn tell(story: &Story, at: u64, who: Heir) -> (End, u64) {
     let ended = world.run(&mut last).await;
     assert_eq!((ended.writes, world.writes().len()), (0, before), "{}: a write at rest: {:?}", story.name, ended.last);
     world.lawful();
+    let merged = world.state.lock().unwrap().merges;
+    assert_eq!(merged, u32::from(story.name.starts_with("yolo")), "{}: merges", story.name);
     (end::of(&world).await, calls)
 }
 
