@@ -333,7 +333,7 @@ async fn an_uncaught_rate_limit_in_mid_session() {
 }
 
 #[tokio::test]
-async fn when_no_account_is_left_the_job_waits_where_everyone_can_see_it_and_goes_on_at_the_reset() {
+async fn when_no_account_is_left_the_job_waits_where_everyone_can_see_it() {
     let story = told(demo("rate-limited")).accounts(&[("only", "sk-ant-story-only-account")]).begin().await;
     let mut engine = story.engine("1");
     let ended = story.run(&mut engine).await;
