@@ -1,7 +1,7 @@
 //! What an agent is told: the persona's rules, the stage's task, and everything that others wrote fenced off as data.
 //!
 //! The texts are files of `prompts/`, compiled in. `{{OUT}}`, `{{WORKSPACE}}` and `{{SPEC}}` are left for the wrapper, which knows the paths;
-//! in data they are taken apart, so that only our own texts hold them.
+//! in data they are taken apart, so that only our own texts and the installation's hold them.
 
 use crate::{
     BranchName, ChangeName, CommitSha, Stage,
@@ -10,7 +10,7 @@ use crate::{
     loosened::LoosenedTest,
     openspec::{Operation, RequirementName},
     persona::Persona,
-    pin::Pinned,
+    pin::{Pinned, PinnedComment},
     publish::cut,
     verdict::Finding,
 };
@@ -18,6 +18,11 @@ use std::fmt::Write;
 
 /// One piece of data has at most so many bytes; the rest is cut, and said so.
 pub const MAX_DATA: usize = 60_000;
+/// All comments of an issue together have at most so many bytes; what is left out is left out of the oldest.
+pub const MAX_COMMENTS: usize = 400_000;
+
+/// What the wrapper fills in.
+const PLACES: [&str; 3] = ["{{OUT}}", "{{WORKSPACE}}", "{{SPEC}}"];
 
 const VERDICT: &str = include_str!("../prompts/contract-verdict.md");
 const RFI: &str = include_str!("../prompts/contract-rfi.md");
@@ -103,21 +108,19 @@ pub fn assemble(input: &PromptInput<'_>) -> Prompt {
 }
 
 fn rules(input: &PromptInput<'_>, task: &mut String) {
-    if input.stage.writes_code() {
-        if !input.protected.is_empty() {
-            let paths: Vec<String> = input.protected.iter().map(|path| format!("`{}`", flat(path))).collect();
-            let _ = write!(
-                task,
-                "\nProtected paths; a change to one of them is refused as a whole: {}.\n",
-                paths.join(", ")
-            );
-        }
-        if !input.commands.is_empty() {
-            task.push_str("\nThe repository's own checks, run on your work afterwards, in this order:\n");
-            for command in input.commands {
-                let _ = writeln!(task, "- {}: `{}`", command.name, flat(&command.command));
-            }
-        }
+    if !input.stage.writes_code() {
+        return;
+    }
+    if !input.protected.is_empty() {
+        task.push_str("\nThese paths are protected; a change to one of them is refused as a whole.\n");
+        verbatim(task, "protected paths", &input.protected.join("\n"), usize::MAX);
+    }
+    if !input.commands.is_empty() {
+        task.push_str(
+            "\nThese are the repository's own checks; they are run on your work afterwards, in this order.\n",
+        );
+        let lines: Vec<String> = input.commands.iter().map(|c| format!("{}: {}", c.name, c.command)).collect();
+        verbatim(task, "the repository's own checks", &lines.join("\n"), usize::MAX);
     }
 }
 
@@ -125,18 +128,21 @@ fn requirements(names: &[RequirementName], task: &mut String) {
     if names.is_empty() {
         return;
     }
-    task.push_str("\nRequirements and scenarios to judge, by these names:\n");
+    let mut lines = String::new();
     for name in names {
         let note = match name.operation {
             Operation::Added | Operation::Modified => "",
             Operation::Removed => " (to be removed: met when it is gone)",
             Operation::Renamed => " (renamed)",
         };
-        let _ = writeln!(task, "- {}{note}", flat(&name.name));
+        let _ = writeln!(lines, "- {}{note}", flat(&name.name));
         for scenario in &name.scenarios {
-            let _ = writeln!(task, "  - {}", flat(scenario));
+            let _ = writeln!(lines, "  - {}", flat(scenario));
         }
     }
+    task.push_str("\nThese are the requirements and scenarios to judge, by exactly these names.\n");
+    // Not cut: what is not listed is not judged. A change folder has its own limits.
+    verbatim(task, "requirements and scenarios to judge", &lines, usize::MAX);
 }
 
 fn material(input: &PromptInput<'_>, task: &mut String) {
@@ -152,15 +158,13 @@ fn material(input: &PromptInput<'_>, task: &mut String) {
         } else {
             format!("\nHow to mend it: {}", finding.remediation)
         };
-        data(
-            task,
-            &format!("finding, {}, {}", finding.severity, finding.rule),
-            &format!("{place}{}{mend}", finding.message),
-        );
+        let body = format!("{place}{}: {}{mend}", finding.rule, finding.message);
+        data(task, &format!("finding, {}", finding.severity), &body);
     }
     for red in input.red {
-        let body = format!("$ {}\nexit code {}\n{}", red.command, red.exit, red.tail);
-        data(task, &format!("red check {}", red.name), &body);
+        let body = format!("{}\n$ {}\nexit code {}\n{}", red.name, red.command, red.exit, red.tail);
+        // In what a program prints a comment is text like any other, and one that does not end would take the rest with it.
+        verbatim(task, "red check", &body, MAX_DATA);
     }
     for line in input.history {
         data(task, "what came before", line);
@@ -180,33 +184,57 @@ fn material(input: &PromptInput<'_>, task: &mut String) {
         data(task, "what this repository asks reviewers to look at", input.focus);
     }
     data(task, "the issue", &format!("{}\n\n{}", input.issue.title, input.issue.body));
-    for comment in &input.issue.comments {
-        data(task, &format!("comment on the issue by {}", comment.author), &comment.body);
-    }
+    comments(&input.issue.comments, task);
     for line in input.answered {
         data(task, "asked earlier; the issue answers it by now", line);
     }
 }
 
-/// Fences content off. The mark is made of the content's own hash: who writes the content cannot know it, as writing it changes it.
+fn comments(comments: &[PinnedComment], task: &mut String) {
+    let mut left = MAX_COMMENTS;
+    // The newest first: answers are among them.
+    let mut rooms: Vec<usize> = comments
+        .iter()
+        .rev()
+        .map(|comment| {
+            let room = left.min(MAX_DATA);
+            left -= room.min(comment.body.len());
+            room
+        })
+        .collect();
+    rooms.reverse();
+    for (comment, room) in comments.iter().zip(rooms) {
+        let title = format!("comment on the issue by {}", comment.author);
+        verbatim(task, &title, &hidden::strip(&comment.body), room);
+    }
+}
+
+/// Fences off what people or agents wrote, without what people do not see of it.
 fn data(task: &mut String, title: &str, content: &str) {
-    let clean = hidden::strip(content).replace("{{", "{ {");
-    let kept = cut(clean.trim_end(), MAX_DATA);
-    let note = if kept.len() < clean.trim_end().len() {
-        format!("\n(cut: {} bytes in all)", clean.len())
-    } else {
-        String::new()
-    };
-    let title = flat(title);
+    verbatim(task, title, &hidden::strip(content), MAX_DATA);
+}
+
+/// Fences content off, HTML comments and all. The mark is made of the content's own hash: who writes the content cannot know it, as
+/// writing it changes it. The title is ours: it stands outside.
+fn verbatim(task: &mut String, title: &str, content: &str, limit: usize) {
+    let clean = apart(&content.chars().filter(|c| !hidden::is_hidden(*c)).collect::<String>());
+    let clean = clean.trim_end();
+    let kept = cut(clean, limit);
+    let note = if kept.len() < clean.len() { format!("\n(cut: {} bytes in all)", clean.len()) } else { String::new() };
     let mut mark = digest::sha256_parts(&[b"hydra-data-1", title.as_bytes(), kept.as_bytes()]);
     mark.truncate(24);
     let _ = write!(task, "\n<<<DATA {mark} ({title})\n{kept}{note}\n>>>DATA {mark}\n");
 }
 
-/// A name on one line, without what could begin a new block or a code span.
+/// The text with the wrapper's places taken apart; other double braces are left as they are.
+fn apart(text: &str) -> String {
+    PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, &place.replacen('{', "{ ", 1)))
+}
+
+/// A name on one line.
 fn flat(text: &str) -> String {
     let line = hidden::strip(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    cut(&line.replace("{{", "{ {"), 2_000).to_owned()
+    cut(&line, 2_000).to_owned()
 }
 
 const fn task_text(stage: Stage) -> &'static str {

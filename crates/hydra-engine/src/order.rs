@@ -14,12 +14,13 @@ use crate::{
 use hydra_core::{
     AccountName, BranchName, ChangeName, CommitSha, IssueKey, JobId, ModelName, PersonaId, Stage, Timestamp, TokenRole,
     contract_files::{Allowance, JobInput, QualityCommand, SCHEMA},
-    digest, instructions,
+    instructions,
     job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec},
     openspec::ChangeFolder,
     persona::{Limits, Persona},
     plan::{ChangeRead, IssueSnapshot, RecordRead, StartOrder},
     ports::{AccountView, WorkspaceError},
+    prompt::Prompt,
     target::Target,
 };
 use serde::{Deserialize, Serialize};
@@ -118,8 +119,7 @@ pub(crate) async fn build(
     let commands = target.quality();
     let fence = frame::fence(config, stage);
     let pinned = pinned(shared, seen)?;
-    let asked = prompt_of(shared, seen, order, &target, &files, &pinned).await?;
-    let system = persona.map(|persona| persona.prompt.clone()).unwrap_or_default();
+    let told = prompt_of(shared, seen, order, &target, &files, &pinned).await?;
     let note = OrderNote {
         schema: 1,
         key: order.key.clone(),
@@ -133,7 +133,7 @@ pub(crate) async fn build(
         author: author(persona),
         snapshot: pinned.hash(),
         policy: egress.hash(),
-        prompt: digest::sha256_parts(&[system.as_bytes(), asked.as_bytes()]),
+        prompt: told.hash,
         image: image.pin.clone(),
         commands: commands.iter().map(|command| command.name.clone()).collect(),
         protected: config.protected_paths.iter().chain(&target.protected).cloned().collect(),
@@ -169,8 +169,8 @@ pub(crate) async fn build(
         ("repo.bundle".to_owned(), InputFile::Path(bundle)),
     ]);
     if stage.has_agent() {
-        inputs.insert("prompt.md".into(), InputFile::Bytes(asked.into_bytes()));
-        inputs.insert("system.md".into(), InputFile::Bytes(system.into_bytes()));
+        inputs.insert("prompt.md".into(), InputFile::Bytes(told.task.into_bytes()));
+        inputs.insert("system.md".into(), InputFile::Bytes(told.system.into_bytes()));
     }
     let mut env = plain_env(config, seen, order);
     env.extend(services::variables(&services));
@@ -234,28 +234,26 @@ async fn prompt_of(
     target: &Target,
     files: &BTreeMap<String, Vec<u8>>,
     pinned: &PinnedIssue,
-) -> Result<String, Refused> {
+) -> Result<Prompt, Refused> {
     let stage = order.key.stage;
-    if !stage.has_agent() {
-        return Ok(String::new());
-    }
+    let persona = shared.config.policy.personas.get(&stage).filter(|_| stage.has_agent());
+    let Some(persona) = persona else { return Ok(prompt::none()) };
     let folder = ChangeFolder::parse(files).ok();
-    let mut loosened = Vec::new();
+    let mut diff = None;
     if stage.judges() {
         let read = shared.ports.workspace.diff(&seen.key.repo, &order.base, &order.head).await;
-        let (diff, _) = read.map_err(|error| error.to_string())?;
-        loosened = hydra_core::loosened::loosened(&diff.patch);
+        diff = Some(read.map_err(|error| error.to_string())?.0);
     }
     let change = change_name(seen);
-    Ok(prompt::assemble(&prompt::Parts {
+    Ok(prompt::of(&prompt::Parts {
+        config: &shared.config,
         order,
+        persona,
         change: change.as_ref(),
         pinned,
         requirements: folder.map(|folder| folder.requirements()).unwrap_or_default(),
         target,
-        protected: &shared.config.protected_paths,
-        loosened: &loosened,
-        extra: &shared.config.prompt_extra,
+        diff: diff.as_ref(),
     }))
 }
 

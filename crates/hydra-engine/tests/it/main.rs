@@ -10,6 +10,7 @@ mod faults;
 mod forge;
 mod gated;
 mod git;
+mod injection;
 mod kills;
 mod laws;
 mod limits;
