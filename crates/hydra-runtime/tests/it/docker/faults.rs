@@ -142,10 +142,14 @@ async fn an_engine_that_does_not_answer_is_an_outage_and_never_an_empty_list() {
     assert!(deaf.message.contains("nobody listens"), "{deaf}");
 }
 
+/// What an engine says of itself that filters system calls.
+const FILTERS: &str = r#"["name=apparmor","name=seccomp,profile=default"]"#;
+
 /// An engine that answers `/version` and `/info`, and everything else with this status and message.
-fn engine(socket: &Path, api: &str, status: &str, message: &str) -> thread::JoinHandle<()> {
+fn engine(socket: &Path, api: &str, security: &str, status: &str, message: &str) -> thread::JoinHandle<()> {
     let listener = UnixListener::bind(socket).unwrap();
     let version = format!(r#"{{"Version":"19.03.1","ApiVersion":"{api}","MinAPIVersion":"1.12"}}"#);
+    let info = format!(r#"{{"NCPU":2,"MemTotal":1073741824,"OSType":"linux","SecurityOptions":{security}}}"#);
     let (status, message) = (status.to_owned(), format!(r#"{{"message":"{message}"}}"#));
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -158,7 +162,7 @@ fn engine(socket: &Path, api: &str, status: &str, message: &str) -> thread::Join
             } else if asked.contains("/version") {
                 ("200 OK", version.as_str())
             } else if asked.contains("/info") {
-                ("200 OK", r#"{"NCPU":2,"MemTotal":1073741824,"OSType":"linux"}"#)
+                ("200 OK", info.as_str())
             } else {
                 (status.as_str(), message.as_str())
             };
@@ -169,9 +173,13 @@ fn engine(socket: &Path, api: &str, status: &str, message: &str) -> thread::Join
 }
 
 async fn answered(api: &str, status: &str, message: &str) -> RuntimeError {
+    answered_by(api, FILTERS, status, message).await
+}
+
+async fn answered_by(api: &str, security: &str, status: &str, message: &str) -> RuntimeError {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
-    let server = engine(&socket, api, status, message);
+    let server = engine(&socket, api, security, status, message);
     let error = at(&socket).list(&Selector::Any).await.unwrap_err();
     let mut last = std::os::unix::net::UnixStream::connect(&socket).unwrap();
     last.write_all(b"GET /stop-this HTTP/1.1\r\n\r\n").unwrap();
@@ -188,6 +196,15 @@ async fn an_engine_that_is_too_old_is_named_with_what_is_needed() {
         "Docker Engine 19.03.1 speaks API 1.12 to 1.40, and Hydra 1.41 to 1.53: they have none in common \
          (install Docker Engine 20.10 or newer)"
     );
+}
+
+#[tokio::test]
+async fn an_engine_that_filters_no_system_calls_is_refused() {
+    for security in ["[]", "null", r#"["name=seccomp,profile=unconfined"]"#, r#"["name=apparmor"]"#] {
+        let error = answered_by("1.41", security, "200 OK", "").await;
+        assert_eq!(error.kind, RuntimeErrorKind::Unsupported, "{security}");
+        assert!(error.to_string().contains("(seccomp) (take seccomp-profile: unconfined out"), "{error}");
+    }
 }
 
 #[tokio::test]
