@@ -21,6 +21,8 @@ pub use glob::matches;
 pub const FILE: &str = ".hydra.toml";
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
+/// Opening braces and brackets of the file, at most: far more than anybody nests.
+const MAX_OPENED: usize = 500;
 
 const KEYS: &[&str] = &["commands", "toolchain", "services", "egress", "protected", "scope", "focus"];
 const COMMANDS: &[&str] = &["setup", "lint", "test", "build"];
@@ -95,6 +97,14 @@ impl Target {
             return Err(vec![Diagnostic::file(
                 FILE,
                 format!("it has {} bytes; at most {MAX_BYTES} are read", bytes.len()),
+            )]);
+        }
+        // The parser goes one call deeper for each of them, and has no bound of its own where they are braces: the stack would end it.
+        let opened = memchr::memchr2_iter(b'{', b'[', bytes).count();
+        if opened > MAX_OPENED {
+            return Err(vec![Diagnostic::file(
+                FILE,
+                format!("it has {opened} opening braces and brackets; at most {MAX_OPENED} are read"),
             )]);
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {

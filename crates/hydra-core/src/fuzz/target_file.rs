@@ -3,7 +3,7 @@
 use super::{all, texts};
 use crate::{ContainerType, target::Target};
 
-const WHOLE: &str = "protected = [\"infra/\", \"**/*.lock\"]\nfocus = \"money\"\n[commands]\nlint = \"make lint\"\ntest = \"make test\"\n[toolchain]\nimage = \"node-22\"\nsetup = \"npm ci\"\ncache = [\".npm\"]\n[egress]\nbuilder = [\"registry.example.org\"]\n";
+const WHOLE: &str = "protected = [\"infra/\", \"**/*.lock\"]\nfocus = \"money\"\n[commands]\nlint = \"make lint\"\ntest = \"make test\"\n[toolchain]\nimage = \"node-22\"\nsetup = \"npm ci\"\n[egress]\nbuilder = [\"registry.example.org\"]\n";
 
 /// One with everything, and one with nothing.
 #[must_use]

@@ -82,3 +82,15 @@ fn what_is_left_of_the_organisations_hosts_is_read_with_its_lines() {
     let faults = Target::parse(b"[egress]\nonly = [\"https://pypi.org\"]\n").unwrap_err();
     assert!(faults[0].to_string().starts_with(".hydra.toml:2: "), "{faults:?}");
 }
+
+#[test]
+fn a_file_of_nothing_but_braces_is_a_fault_and_no_end_of_the_program() {
+    for deep in ["{", "[", "a = {", "{a={", "[{"] {
+        let faults = Target::parse(deep.repeat(10_000).as_bytes()).unwrap_err();
+        assert!(faults[0].to_string().contains("opening braces and brackets; at most 500 are read"), "{faults:?}");
+        // As deep as it may be, on the small stack of a test.
+        let within = 500 / deep.matches(['{', '[']).count();
+        assert!(Target::parse(format!("a = {}", deep.repeat(within)).as_bytes()).is_err());
+        assert!(Target::parse(deep.repeat(within).as_bytes()).is_err());
+    }
+}
