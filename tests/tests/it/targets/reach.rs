@@ -3,13 +3,14 @@
 use super::{
     is_ready_at_once,
     package::Package,
-    stage::{ACCOUNTS, SIGNING_KEY, Target},
+    stage::{ACCOUNTS, Play, SIGNING_KEY, Target},
 };
 use crate::{
     images::docker,
     stories::{hands::holds, stage::token},
 };
-use hydra_core::TokenRole;
+use hydra_core::{Stage, TokenRole};
+use hydra_sim::model::Adjust;
 use std::{
     io::Write as _,
     process::{Command, Stdio},
@@ -92,7 +93,10 @@ fn search(instance: &str, stage: &str, secrets: &str) -> Vec<String> {
 #[ignore = "needs docker, images, targets, shared data"]
 async fn the_real_cli_works_with_no_credential_anywhere_in_its_reach() {
     let package = Package::named("cachetools");
-    let target = Target::of(&package, &package.to, None).await;
+    // The second answer of each stage comes late: the CLI waits for it while the search begins.
+    let late = |stage| Adjust { step: Some(2), delay_ms: Some(6_000), ..Adjust::of(stage) };
+    let adjust = [Stage::Build, Stage::CodeReview, Stage::SecurityReview].map(late).into();
+    let target = Target::with(&package, &package.to, None, Play { adjust, ..Play::default() }).await;
     let mut secrets: Vec<String> = ACCOUNTS.map(str::to_owned).into();
     secrets.extend(TokenRole::ALL.iter().map(|role| token(*role)));
     secrets.push(SIGNING_KEY.to_owned());
