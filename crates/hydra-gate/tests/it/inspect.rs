@@ -362,6 +362,10 @@ fn one_request_is_never_two() {
     }
     for (text, fields) in texts.iter().zip(fields) {
         let answer = scene.ask(text);
+        // It answers before it notes what it was asked.
+        if !answer.starts_with("HTTP/1.1 400") {
+            until(fields, || !scene.heads().is_empty());
+        }
         // What a server that knows no chunks takes for a head is none.
         let heads: Vec<_> = scene.heads().into_iter().filter(|head| head.contains(" http/1.")).collect();
         scene.log.lock().unwrap().clear();
@@ -377,6 +381,7 @@ fn one_request_is_never_two() {
     // The very scene lets through what is one request, and says no to the second where it is a request of its own.
     let both = scene.ask(&format!("{plain}{inner}"));
     assert!(both.starts_with("HTTP/1.1 200") && both.contains("HTTP/1.1 403"), "{both}");
+    until("the first", || !scene.heads().is_empty());
     assert_eq!(scene.heads().len(), 1);
 }
 
