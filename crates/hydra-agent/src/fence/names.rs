@@ -1,12 +1,12 @@
 //! Resolves the policy's names once, before the rules exist; afterwards no look-up leaves the container.
 
 use super::Relayed;
-use hydra_core::egress::{Endpoint, HostPattern};
+use hydra_core::egress::{Endpoint, HostPattern, is_public};
 use hydra_egress::iptables::Allowed;
 use std::{
     fs::File,
     io::Write,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
 };
 
 /// Docker's own resolver in a container on a network of one's own.
@@ -70,39 +70,6 @@ fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     if addresses.is_empty() { Err("it has no address".into()) } else { Ok(addresses) }
 }
 
-/// Whether an address belongs to the public internet: a name of the policy that points elsewhere points at what the fence is
-/// there to protect.
-fn is_public(ip: IpAddr) -> bool {
-    let v4 = |ip: Ipv4Addr| {
-        let [a, b, c, _] = ip.octets();
-        !(ip.is_private()
-            || ip.is_loopback()
-            || ip.is_link_local()
-            || ip.is_unspecified()
-            || ip.is_broadcast()
-            || ip.is_multicast()
-            || ip.is_documentation()
-            || a == 0
-            || a >= 240
-            || (a == 100 && (64..128).contains(&b))
-            || (a == 192 && b == 0 && c == 0)
-            || (a == 198 && (18..20).contains(&b)))
-    };
-    match ip {
-        IpAddr::V4(ip) => v4(ip),
-        // Global unicast alone, less documentation and the forms that carry an IPv4 address (6to4, Teredo).
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => v4(ip),
-            None => is_public_v6(ip),
-        },
-    }
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, ..] = ip.segments();
-    (a & 0xe000) == 0x2000 && a != 0x2002 && !(a == 0x2001 && (b == 0 || b == 0xdb8))
-}
-
 /// Appends the names to `/etc/hosts`. Whether that was possible: under a read-only root it is not.
 pub(super) fn list_in_hosts_file(found: &Found) -> Result<bool, String> {
     if found.by_name.is_empty() {
@@ -148,6 +115,9 @@ mod tests {
             "fe80::1",
             "fd00:ec2::254",
             "::ffff:10.0.0.1",
+            "::ffff:160.79.104.10",
+            "192.88.99.1",
+            "3fff::1",
             "64:ff9b::a00:1",
             "2002:a00:1::",
             "2001::1",
@@ -155,7 +125,7 @@ mod tests {
         ] {
             assert!(!is_public(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["160.79.104.10", "2607:6bc0::10", "::ffff:160.79.104.10"] {
+        for ip in ["160.79.104.10", "2607:6bc0::10"] {
             assert!(is_public(ip.parse().unwrap()), "{ip}");
         }
     }

@@ -65,7 +65,7 @@ fn programs() -> Result<[BpfProgram; 2], Error> {
     };
     let sockets =
         BTreeMap::from([(libc::SYS_socket, other(&FAMILIES)?), (libc::SYS_socketpair, other(&[libc::AF_UNIX])?)]);
-    let absent: BTreeMap<_, _> = RINGS.into_iter().chain(seconds()).map(|call| (call, Vec::new())).collect();
+    let absent: BTreeMap<_, _> = RINGS.into_iter().chain(second_numbers()).map(|call| (call, Vec::new())).collect();
     let program = |rules, errno: libc::c_int| -> Result<BpfProgram, Error> {
         let here = TargetArch::try_from(std::env::consts::ARCH)?;
         let refused = SeccompAction::Errno(errno.unsigned_abs());
@@ -75,11 +75,11 @@ fn programs() -> Result<[BpfProgram; 2], Error> {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn seconds() -> impl Iterator<Item = libc::c_long> {
+fn second_numbers() -> impl Iterator<Item = libc::c_long> {
     RINGS.into_iter().chain([libc::SYS_socket, libc::SYS_socketpair]).map(|call| call | SECOND)
 }
 #[cfg(not(target_arch = "x86_64"))]
-fn seconds() -> impl Iterator<Item = libc::c_long> {
+fn second_numbers() -> impl Iterator<Item = libc::c_long> {
     std::iter::empty()
 }
 
@@ -117,6 +117,30 @@ mod tests {
             let refused = socket_with(AddressFamily::VSOCK, SocketType::STREAM, SocketFlags::CLOEXEC, None);
             assert_eq!(refused.unwrap_err(), Errno::AFNOSUPPORT);
         });
+    }
+
+    #[test]
+    fn io_uring_is_said_not_to_exist_by_either_of_its_numbers() {
+        // Without its arguments: a kernel that has it complains of these.
+        let ask = |more: u32| {
+            let number = libc::SYS_io_uring_setup + i64::from(more);
+            let script = format!(
+                "import ctypes as c\nc.CDLL(None, use_errno=True).syscall({number}, 1, None)\nprint(c.get_errno())"
+            );
+            move || Command::new("python3").args(["-c", &script]).output().ok()
+        };
+        let Some(free) = ask(0)() else {
+            eprintln!("python3 is not here to ask with");
+            return;
+        };
+        assert!(free.status.success(), "{free:?}");
+        for more in [0, 0x4000_0000] {
+            let filtered = filtered(ask(more)).unwrap();
+            assert_eq!(String::from_utf8_lossy(&filtered.stdout).trim(), libc::ENOSYS.to_string(), "{filtered:?}");
+        }
+        if String::from_utf8_lossy(&free.stdout).trim() == libc::ENOSYS.to_string() {
+            eprintln!("this kernel has no io_uring to begin with");
+        }
     }
 
     /// The smallest program of 32 bits: `exit(42)`.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// No request to the engine but those that wait on purpose takes longer, in seconds.
 const TIMEOUT: u64 = 120;
+/// CPUs of whatever stands beside a job, each, at most: what an agent can have them do is bounded too.
+const CPUS_BESIDE: u32 = 2;
 
 /// What an engine says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +107,11 @@ impl Engine {
             limits_swap: info.swap_limit != Some(false),
         };
         Ok(Self { docker, facts })
+    }
+
+    /// CPUs of a container that stands beside a job, in billionths. An engine takes no more than it has.
+    pub(super) fn nano_cpus_beside(&self) -> i64 {
+        i64::from(self.facts.cpus.min(CPUS_BESIDE)) * 1_000_000_000
     }
 }
 

@@ -93,8 +93,7 @@ struct Part<'a> {
     network: String,
     net_admin: bool,
     memory_mib: i64,
-    /// In billionths.
-    cpus: i64,
+    nano_cpus: i64,
 }
 
 impl Engine {
@@ -130,7 +129,7 @@ impl Engine {
                 &image,
                 labels,
                 &fence.volume,
-                &Part { role, command, network, net_admin, memory_mib, cpus: self.aside() },
+                &Part { role, command, network, net_admin, memory_mib, nano_cpus: self.nano_cpus_beside() },
             )
         };
         let of = |name: &str| format!("container:{name}");
@@ -328,7 +327,7 @@ fn body(image: &str, labels: &BTreeMap<String, String>, volume: &str, part: &Par
             cap_add: part.net_admin.then(|| vec!["CAP_NET_ADMIN".to_owned()]),
             memory: Some(part.memory_mib * MIB),
             memory_swap: Some(part.memory_mib * MIB),
-            nano_cpus: Some(part.cpus),
+            nano_cpus: Some(part.nano_cpus),
             pids_limit: Some(64),
             network_mode: Some(part.network.clone()),
             // The engine switches IPv6 off where there is no network: then its rules could not be proved.

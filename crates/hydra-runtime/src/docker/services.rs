@@ -19,15 +19,7 @@ const ROLE: &str = "service";
 /// Processes of one, at most.
 const PIDS: i64 = 512;
 
-/// CPUs of whatever stands beside a job, each, at most: what an agent can have them do is bounded too.
-const CPUS: u32 = 2;
-const NANO: i64 = 1_000_000_000;
-
 impl Engine {
-    /// CPUs of a container that stands beside a job, in billionths. An engine takes no more than it has.
-    pub(super) fn aside(&self) -> i64 {
-        i64::from(self.facts.cpus.min(CPUS)) * NANO
-    }
     /// Starts every service of a job, one after the other.
     pub(super) async fn serve_aside(
         &self,
@@ -37,7 +29,7 @@ impl Engine {
     ) -> Result<(), RuntimeError> {
         for (service, name) in gated.services.iter().zip(&fence.services) {
             let image = self.image(&service.image).await?;
-            self.made(name, body(&image, labels, &fence.holder, service, self.aside())).await?;
+            self.made(name, body(&image, labels, &fence.holder, service, self.nano_cpus_beside())).await?;
             self.started(name).await?;
         }
         Ok(())

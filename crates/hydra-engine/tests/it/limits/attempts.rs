@@ -131,8 +131,8 @@ async fn five_issues_that_fail_alike_open_the_breaker_and_one_trial_closes_it() 
     world.lawful();
 }
 
-/// Seven issues whose builds crash until the breaker is open and its pause is over; whether they are mended then.
-async fn pause_is_over(play: impl Fn(&JobSpec) -> Play + Send + Sync + 'static) -> (World, Arc<AtomicBool>) {
+/// Seven issues whose builds crash until the breaker is open; its pause is over, and from now on they do this.
+async fn pause_is_over(play: impl Fn(&JobSpec) -> Play + Send + Sync + 'static) -> World {
     let mended = Arc::new(AtomicBool::new(false));
     let well_again = mended.clone();
     let mut world =
@@ -147,12 +147,12 @@ async fn pause_is_over(play: impl Fn(&JobSpec) -> Play + Send + Sync + 'static) 
     assert!(told.contains("one trial is made at"), "{told}");
     mended.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(15 * 60)).await;
-    (world, mended)
+    world
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_trial_that_is_called_off_lets_another_issue_try() {
-    let (world, _mended) = pause_is_over(well).await;
+    let world = pause_is_over(well).await;
     let mut engine = world.engine("3");
     engine.cycle().await;
     let tries = world.runtime.started().last().unwrap().to_string();
@@ -169,7 +169,7 @@ async fn a_trial_that_is_called_off_lets_another_issue_try() {
 async fn a_trial_whose_job_decides_nothing_lets_another_issue_try() {
     // The wrapper refuses the first of them: neither the cause of before, nor the work.
     let refused = AtomicBool::new(false);
-    let (world, _mended) =
+    let world =
         pause_is_over(move |spec| if refused.swap(true, Ordering::Relaxed) { well(spec) } else { Play::exits(20) })
             .await;
     let mut engine = world.engine("3");
