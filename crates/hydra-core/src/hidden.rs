@@ -21,7 +21,8 @@ pub const fn is_hidden(c: char) -> bool {
     }
 }
 
-/// The text without HTML comments (an open one ends the text) and hidden characters. `\r\n` becomes `\n`.
+/// The text without HTML comments (an open one ends the text) and hidden characters. Every line end becomes `\n`: Markdown and terminals
+/// take a lone `\r` for one too, or write over what stands before it.
 #[must_use]
 pub fn strip(text: &str) -> String {
     // Hidden characters go first, so that none can hide the mark of a comment; comments until there is none, so that
@@ -30,7 +31,8 @@ pub fn strip(text: &str) -> String {
     let mut clean: String = if text.bytes().all(plain) {
         text.to_owned()
     } else {
-        text.replace("\r\n", "\n").chars().filter(|c| !is_hidden(*c)).collect()
+        let seen: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+        seen.replace("\r\n", "\n").replace('\r', "\n")
     };
     while let Some(start) = clean.find("<!--") {
         match clean[start + 4..].find("-->") {
@@ -52,6 +54,7 @@ mod tests {
         assert_eq!(strip("a<!\u{200b}-- x -->b"), "ab");
         assert_eq!(strip("a<<!-- x -->!-- y -->b"), "ab");
         assert_eq!(strip("a<!-- open"), "a");
+        assert_eq!(strip("a\rb\r\u{200b}\nc\r\r\n"), "a\nb\nc\n\n", "whatever ends a line, one thing does");
         assert_eq!(strip("tag\u{e0041}\u{202e}s ünï 👍"), "tags ünï 👍");
     }
 

@@ -5,7 +5,7 @@ use crate::verdict::parse::parse;
 
 const VERDICTS: [&str; 3] = [
     r#"{"pass":false,"blocking":["src/a.rs:12 loses a line"],"findings":[{"severity":"CRITICAL","file":"src/a.rs","line":12,"rule":"loss","message":"It loses a line.","remediation":"Keep it."},{"severity":"SUGGESTION","file":null,"line":null,"rule":"r","message":"m","remediation":""}],"summary":"No.","requirements":[{"requirement":"Log in","scenario":"Right password","state":"unmet"}]}"#,
-    r#"{"pass":true,"blocking":[],"findings":[],"summary":"Fine."}"#,
+    r#"{"pass":true,"blocking":[],"findings":[],"summary":"Fine.\rOver."}"#,
     "```json\n{\"pass\":true}\n```",
 ];
 

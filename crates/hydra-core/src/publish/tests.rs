@@ -22,6 +22,7 @@ fn closing_words_names_and_skip_marks_lose_their_power() {
     );
     assert_eq!(out("#1 is first"), "\\# 1 is first");
     assert_eq!(out("/approve"), "\\/approve");
+    assert_eq!(out("fine\r/approve"), "fine\n\\/approve", "a carriage return begins a line too");
 }
 
 #[test]
