@@ -4,7 +4,7 @@ use super::{
     Envelope, Evidence, Finding, Outcome, RequirementJudgement, RequirementState, Severity, Verdict,
     parse::VerdictError,
 };
-use crate::{Stage, loosened::LoosenedTest, openspec::RequirementName, patch, ports::Diff};
+use crate::{Stage, hidden, loosened::LoosenedTest, openspec::RequirementName, patch, ports::Diff};
 
 /// Everything that is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -151,7 +151,9 @@ fn requirements(said: &[RequirementJudgement], known: &[RequirementName]) -> Vec
     all
 }
 
+/// A name as it is compared. What nobody sees in it is no part of it: an agent that copies a name may or may not copy that.
 fn normal(name: &str) -> String {
+    let name: String = name.chars().filter(|c| !hidden::is_hidden(*c)).collect();
     let name = name.trim().trim_start_matches("Requirement:").trim_start_matches("Scenario:");
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

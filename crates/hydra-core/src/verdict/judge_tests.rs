@@ -87,6 +87,16 @@ fn an_unmet_requirement_blocks_even_a_pass() {
 }
 
 #[test]
+fn what_nobody_sees_in_a_name_saves_no_unmet_requirement() {
+    let found = judged(
+        "{\"pass\":true,\"blocking\":[],\"requirements\":[{\"requirement\":\"Log\u{200b} in\",\"state\":\"unmet\"}]}",
+        &worked(),
+        &[],
+    );
+    assert_eq!((found.outcome, found.open[0].message.as_str()), (Outcome::Fail, "Requirement \"Log in\" is not met."));
+}
+
+#[test]
 fn one_problem_said_twice_is_open_once() {
     let found = judged(
         r#"{"pass":false,"blocking":["x overflows","y is missing"],"findings":[{"severity":"CRITICAL","file":"a.rs","line":2,"message":"x overflows."},{"severity":"WARNING","message":"w"}]}"#,
