@@ -12,7 +12,7 @@ pub(crate) use change::{CHANGES, read_target};
 pub(crate) use issue::{Look, Looked};
 pub(crate) use issue::{branch_of, rivals};
 pub(crate) use people::People;
-pub(crate) use pin::{PinnedIssue, load as load_pin, pin_now};
+pub(crate) use pin::{load as load_pin, pin_now};
 pub(crate) use record::{render_record, status_marker};
 pub(crate) use world::World;
 

@@ -3,7 +3,7 @@
 use crate::{
     config::{EngineConfig, GitCredentials},
     frame, inspect,
-    observe::{self, CHANGES, PinnedIssue},
+    observe::{self, CHANGES},
     prompt,
     report::{Blamed as _, Side},
     services,
@@ -18,6 +18,7 @@ use hydra_core::{
     job::{CredentialName, EnvValue, ImageRef, InputFile, JobKey, JobSpec},
     openspec::ChangeFolder,
     persona::{Limits, Persona},
+    pin::Pinned,
     plan::{ChangeRead, IssueSnapshot, RecordRead, StartOrder},
     ports::{AccountView, WorkspaceError},
     prompt::Prompt,
@@ -220,7 +221,7 @@ fn change_name(seen: &IssueSnapshot) -> Option<ChangeName> {
 }
 
 /// The issue as it was pinned: from the state folder, where the look has put it.
-fn pinned(shared: &Shared, seen: &IssueSnapshot) -> Result<PinnedIssue, Refused> {
+fn pinned(shared: &Shared, seen: &IssueSnapshot) -> Result<Pinned, Refused> {
     let hydra_core::plan::PinRead::Pinned { hash } = &seen.pin else {
         return Err("the issue is not pinned".into());
     };
@@ -233,7 +234,7 @@ async fn prompt_of(
     order: &StartOrder,
     target: &Target,
     files: &BTreeMap<String, Vec<u8>>,
-    pinned: &PinnedIssue,
+    pinned: &Pinned,
 ) -> Result<Prompt, Refused> {
     let stage = order.key.stage;
     let persona = shared.config.policy.personas.get(&stage).filter(|_| stage.has_agent());

@@ -1,12 +1,12 @@
 //! What a job's agent is told: what the order, the repository and the installation say, handed to the core, which puts it together
 //! and fences off what others wrote.
 
-use crate::{config::EngineConfig, observe::PinnedIssue};
+use crate::config::EngineConfig;
 use hydra_core::{
     ChangeName, digest, instructions, loosened,
     openspec::RequirementName,
     persona::Persona,
-    pin::{Pinned, PinnedComment},
+    pin::Pinned,
     plan::StartOrder,
     ports::Diff,
     prompt::{Prompt, PromptInput, assemble},
@@ -19,7 +19,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) order: &'a StartOrder,
     pub(crate) persona: &'a Persona,
     pub(crate) change: Option<&'a ChangeName>,
-    pub(crate) pinned: &'a PinnedIssue,
+    pub(crate) pinned: &'a Pinned,
     pub(crate) requirements: Vec<RequirementName>,
     pub(crate) target: &'a Target,
     /// What a judge is to judge.
@@ -33,7 +33,7 @@ pub(crate) fn of(parts: &Parts<'_>) -> Prompt {
     assemble(&PromptInput {
         stage: order.key.stage,
         persona: parts.persona,
-        issue: &pinned(parts.pinned),
+        issue: parts.pinned,
         change: parts.change,
         requirements: &parts.requirements,
         base: &order.base,
@@ -56,15 +56,4 @@ pub(crate) fn of(parts: &Parts<'_>) -> Prompt {
 /// That of a stage without an agent.
 pub(crate) fn none() -> Prompt {
     Prompt { system: String::new(), task: String::new(), hash: digest::sha256_parts(&[b"", b""]) }
-}
-
-fn pinned(issue: &PinnedIssue) -> Pinned {
-    let comments = issue.comments.iter();
-    Pinned {
-        title: issue.title.clone(),
-        body: issue.body.clone(),
-        comments: comments
-            .map(|c| PinnedComment { author: c.author.clone(), at: c.at, body: c.body.clone() })
-            .collect(),
-    }
 }

@@ -1,6 +1,6 @@
 //! One issue, looked at closely.
 
-use super::{People, PinnedIssue, Unseen, World, change, pin, pulls, record};
+use super::{People, Unseen, World, change, pin, pulls, record};
 use crate::{
     order,
     outcome::{self, Order},
@@ -9,6 +9,7 @@ use crate::{
 use hydra_core::{
     BranchName, ChangeName, CommitSha, IssueKey, IssueNumber, Login,
     job::Observed,
+    pin::Pinned,
     plan::{ChangeRead, Given, IssueSnapshot, JobSeen, LeaseRead, RecordRead},
     ports::PullQuery,
     record::RunRecord,
@@ -135,12 +136,7 @@ impl Look<'_> {
         Ok((tips.base, branch.and(tips.head)))
     }
 
-    async fn change(
-        &self,
-        issue: &IssueView,
-        base: &CommitSha,
-        pinned: Option<&PinnedIssue>,
-    ) -> Result<ChangeRead, Unseen> {
+    async fn change(&self, issue: &IssueView, base: &CommitSha, pinned: Option<&Pinned>) -> Result<ChangeRead, Unseen> {
         let repo = &issue.key.repo;
         let own = issue.key.number;
         let open_issue_of = move |name: &ChangeName| {

@@ -7,46 +7,17 @@ use crate::{
     watch::Shared,
 };
 use hydra_core::{
-    Login, Timestamp, digest, hidden, label,
+    Login, Timestamp, label,
+    pin::{self, Pinned},
     plan::{PinRead, RecordRead},
     view::{IssueView, LabelEvent, Permission},
 };
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is pinned. Hidden text is stripped from it before it is hashed: an agent reads exactly what was hashed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PinnedIssue {
-    pub(crate) title: String,
-    pub(crate) body: String,
-    pub(crate) comments: Vec<PinnedComment>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PinnedComment {
-    pub(crate) author: Login,
-    pub(crate) at: Timestamp,
-    pub(crate) body: String,
-}
-
-impl PinnedIssue {
-    /// SHA-256 over everything, hexadecimal.
-    pub(crate) fn hash(&self) -> String {
-        let mut parts: Vec<String> = vec!["pin-1".into(), self.title.clone(), self.body.clone()];
-        for comment in &self.comments {
-            parts.extend([comment.author.to_string(), comment.at.to_string(), comment.body.clone()]);
-        }
-        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
-        digest::sha256_parts(&parts)
-    }
-}
-
 /// Loads a pinned issue. `None` when the file is gone or is not what its name says.
-pub(crate) fn load(state: &StateDir, hash: &str) -> Option<PinnedIssue> {
+pub(crate) fn load(state: &StateDir, hash: &str) -> Option<Pinned> {
     // A damaged cache is as good as none: it is computed again and checked by its hash.
-    let pinned: PinnedIssue = store::read_json(&state.pin(hash)).ok().flatten()?;
+    let pinned: Pinned = store::read_json(&state.pin(hash)).ok().flatten()?;
     (pinned.hash() == hash).then_some(pinned)
 }
 
@@ -56,7 +27,7 @@ pub(super) fn read(
     issue: &IssueView,
     people: &BTreeMap<Login, Permission>,
     record: &RecordRead,
-) -> Result<(PinRead, Option<PinnedIssue>), Unseen> {
+) -> Result<(PinRead, Option<Pinned>), Unseen> {
     let recorded = match record {
         RecordRead::Valid(record) => Some(record),
         RecordRead::Absent | RecordRead::Bad { .. } => None,
@@ -75,13 +46,13 @@ pub(super) fn read(
         }
         return keep(shared, again);
     };
-    if let Some(at) = issue.edited_at.filter(|at| *at > event.at) {
+    if let Some(at) = pin::edited_after(issue, event.at) {
         return Ok((PinRead::Edited { at }, None));
     }
     keep(shared, pin(shared, issue, people, event.at))
 }
 
-fn keep(shared: &Shared, pinned: PinnedIssue) -> Result<(PinRead, Option<PinnedIssue>), Unseen> {
+fn keep(shared: &Shared, pinned: Pinned) -> Result<(PinRead, Option<Pinned>), Unseen> {
     let hash = pinned.hash();
     let path = shared.state.pin(&hash);
     if !path.exists() {
@@ -102,29 +73,12 @@ fn newest_request<'i>(shared: &Shared, issue: &'i IssueView) -> Option<&'i Label
 }
 
 /// The issue as it is now: for a stage that is run by hand.
-pub(crate) async fn pin_now(shared: &Shared, issue: &IssueView, now: Timestamp) -> Result<PinnedIssue, Unseen> {
+pub(crate) async fn pin_now(shared: &Shared, issue: &IssueView, now: Timestamp) -> Result<Pinned, Unseen> {
     let people = People::default().of(shared, issue, &[]).await?;
     Ok(pin(shared, issue, &people, now))
 }
 
-fn pin(shared: &Shared, issue: &IssueView, people: &BTreeMap<Login, Permission>, at: Timestamp) -> PinnedIssue {
-    let own = |login: &Login| shared.config.logins.values().any(|own| own == login);
-    let comments = issue.comments.iter().filter(|comment| {
-        // A comment that was changed after the label is not what was there when it was set.
-        comment.created_at <= at
-            && comment.updated_at <= at
-            && people.get(&comment.author).is_some_and(|permission| *permission >= Permission::Write)
-            && !(own(&comment.author) && comment.body.trim_start().starts_with("<!-- hydra:"))
-    });
-    PinnedIssue {
-        title: hidden::strip(&issue.title),
-        body: hidden::strip(&issue.body),
-        comments: comments
-            .map(|comment| PinnedComment {
-                author: comment.author.clone(),
-                at: comment.created_at,
-                body: hidden::strip(&comment.body),
-            })
-            .collect(),
-    }
+fn pin(shared: &Shared, issue: &IssueView, people: &BTreeMap<Login, Permission>, at: Timestamp) -> Pinned {
+    let own = shared.config.logins.values().cloned().collect();
+    Pinned::at(issue, people, &own, at)
 }
