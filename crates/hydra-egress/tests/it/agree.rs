@@ -1,6 +1,6 @@
 //! One policy, many forms: the same probes, the same answers, as far as a form can say.
 
-mod tables;
+pub(crate) mod tables;
 
 use crate::{
     read::{Cluster, To},
@@ -21,7 +21,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-const PORTS: [(&str, u16); 14] = [
+pub(crate) const PORTS: [(&str, u16); 14] = [
     ("TCP", 443),
     ("UDP", 443),
     ("TCP", 53),
@@ -57,7 +57,7 @@ const HOSTS: [&str; 14] = [
 ];
 
 /// One of each kind, both families: public, private, loopback, link-local, metadata, shared, reserved, mapped and translated forms.
-fn addresses() -> Vec<IpAddr> {
+pub(crate) fn addresses() -> Vec<IpAddr> {
     let all = [
         "1.1.1.1",
         "104.16.0.1",
@@ -100,7 +100,7 @@ fn policy_says(policy: &EgressPolicy, kind: ContainerType, host: &str, ip: IpAdd
 }
 
 /// The addresses of a self-hosted model API as the other forms take them.
-fn model(gate: &GateConfig, around: &Surroundings) -> BTreeSet<SocketAddr> {
+pub(crate) fn model(gate: &GateConfig, around: &Surroundings) -> BTreeSet<SocketAddr> {
     let port = gate.place().map(|endpoint| endpoint.port());
     port.into_iter()
         .flat_map(|port| around.model.iter().map(move |ip| SocketAddr::new(ip.to_canonical(), port)))

@@ -3,5 +3,6 @@
 
 mod agree;
 mod documents;
+mod kernel;
 mod read;
 mod world;
