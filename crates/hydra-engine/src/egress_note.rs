@@ -52,6 +52,9 @@ pub struct EgressNote {
     /// How often the gate broke down and came back.
     #[serde(default)]
     pub restarts: u32,
+    /// The last one broke down, and none came back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// Hosts that were reached, those with most connections first; at most 200.
     pub reached: Vec<Reached>,
     /// Further hosts.
@@ -77,7 +80,7 @@ impl EgressNote {
         ended_at: Option<Timestamp>,
         scrub: &Scrub,
     ) -> Self {
-        let Told { policy, proof, mut reached, mut denied, exact, restarts } = told;
+        let Told { policy, proof, mut reached, mut denied, exact, restarts, gone } = told;
         reached.sort_by(|a, b| b.connections.cmp(&a.connections).then_with(|| a.host.cmp(&b.host)));
         denied.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.ts.cmp(&b.ts)));
         let container = key.map(|key| key.stage.container());
@@ -102,6 +105,7 @@ impl EgressNote {
             proof,
             exact,
             restarts,
+            gone,
             reached,
             more_reached,
             denied,
@@ -126,6 +130,7 @@ impl EgressNote {
             "policy": self.policy,
             "proof": self.proof,
             "gate_restarts": self.restarts,
+            "gate_gone": self.gone,
             "reached": reached.collect::<Vec<_>>(),
             "more_reached": more(self.reached.len(), self.more_reached),
             "denied": denied.collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use crate::{
     egress_note,
     observe::Unseen,
     order::{self, OrderNote},
-    stops::StopNote,
+    stops::{Halt, StopNote},
     tally::{self, Tally},
     watch::Shared,
 };
@@ -197,6 +197,7 @@ fn stopped(code: Option<i64>, stop: Option<&StopNote>) -> Option<OutcomeKind> {
         {
             return None;
         }
+        None if note.why == Halt::Gate => broken("gate", note.detail.clone()),
         None => broken("turn-limit", note.detail.clone()),
         Some(StopReason::TimeOut) => broken("time-out", format!("its time ran out: {}", note.detail)),
         Some(StopReason::Stall) => broken("stall", format!("it stalled: {}", note.detail)),
@@ -275,6 +276,10 @@ fn read_events(shared: &Shared, job: &Observed, out: &Collected, note: Option<&O
 pub(crate) fn counted(lines: &[GateLine]) -> Option<Tokens> {
     lines.iter().rev().find_map(|line| match line {
         GateLine::Report { tokens, .. } => Some(*tokens),
-        GateLine::Proved(_) | GateLine::Ready { .. } | GateLine::Denied(_) | GateLine::Aside { .. } => None,
+        GateLine::Proved(_)
+        | GateLine::Ready { .. }
+        | GateLine::Denied(_)
+        | GateLine::Aside { .. }
+        | GateLine::Gone { .. } => None,
     })
 }

@@ -24,6 +24,8 @@ pub enum Halt {
     Because(StopReason),
     /// More turns than allowed, and its own limit did not end it.
     Turns,
+    /// Its gate is gone for good: it reaches nothing any more.
+    Gate,
 }
 
 impl Halt {
@@ -32,7 +34,7 @@ impl Halt {
     pub const fn reason(self) -> Option<StopReason> {
         match self {
             Self::Because(reason) => Some(reason),
-            Self::Turns => None,
+            Self::Turns | Self::Gate => None,
         }
     }
 }

@@ -289,6 +289,11 @@ pub enum GateLine {
         /// `limit` or `auth`.
         why: String,
     },
+    /// It has ended and is not started again: whoever is behind it reaches nothing any more. Told by the runtime, after everything else.
+    Gone {
+        /// How it ended, as far as that is known.
+        exit: Option<i64>,
+    },
     /// Everything so far; the last one counts.
     Report {
         /// [`SCHEMA`].

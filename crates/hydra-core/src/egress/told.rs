@@ -18,6 +18,8 @@ pub struct Told {
     pub exact: bool,
     /// How often a gate that broke down was followed by another; while there was none, nothing was reached.
     pub restarts: u32,
+    /// The last one broke down, and none came back.
+    pub gone: bool,
 }
 
 /// One gate, from its beginning.
@@ -55,6 +57,7 @@ impl Told {
                     None => gates.push(Gate { report: None, since: vec![denial] }),
                 },
                 GateLine::Proved(proof) => all.proof = Some(proof.clone()),
+                GateLine::Gone { .. } => all.gone = true,
                 GateLine::Aside { .. } => {}
             }
         }
@@ -65,8 +68,8 @@ impl Told {
             denied.iter().chain(gate.since.iter().copied()).for_each(|one| all.deny(one));
         }
         // What it carried after its last report, one that broke down could not say any more.
-        all.exact &= all.restarts == 0;
-        (!gates.is_empty()).then_some(all)
+        all.exact &= all.restarts == 0 && !all.gone;
+        (!gates.is_empty() || all.gone).then_some(all)
     }
 
     /// Refusals, counted.
@@ -177,6 +180,9 @@ mod tests {
         let lines = [ready(), GateLine::Denied(denial("a.test", 1, 5))];
         let told = Told::of(&lines).unwrap();
         assert_eq!((counts(&told), told.exact), (vec![("a.test", 1)], false));
+        let lines = [ready(), report(vec![denial("a.test", 4, 5)]), GateLine::Gone { exit: Some(1) }];
+        let told = Told::of(&lines).unwrap();
+        assert!(told.gone && !told.exact, "{told:?}");
         let lines = [ready(), report(vec![denial("a.test", 4, 5)]), GateLine::Denied(denial("b.test", 1, 6))];
         let told = Told::of(&lines).unwrap();
         assert_eq!((counts(&told), told.exact), (vec![("a.test", 4), ("b.test", 1)], false));

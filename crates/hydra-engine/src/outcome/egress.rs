@@ -40,10 +40,11 @@ fn summary(told: &Told) -> String {
         1 => "its gate broke down once and came back; ".to_owned(),
         times => format!("its gate broke down and came back {times} times; "),
     };
+    let gone = if told.gone { "its gate broke down for good; " } else { "" };
     let (reached, refused) = (listed(hosts.collect()), listed(refusals.collect()));
     // What is short and always the same stands first: a report that is cut keeps it.
     let (proof, policy) = (proof.unwrap_or_default(), policy.unwrap_or_default());
-    format!("{proof}{policy}{back}reached: {reached}; refused: {refused}")
+    format!("{proof}{policy}{back}{gone}reached: {reached}; refused: {refused}")
 }
 
 fn listed(all: Vec<String>) -> String {

@@ -55,7 +55,7 @@ pub(super) async fn follow(shared: Arc<Shared>, job: JobId, watched: Watched) ->
                     break;
                 }
                 let deaf = Watched { bounds: watched.bounds.unheard(), ..watched.clone() };
-                check(&shared, &job, &deaf, &Tally::default(), &mut stopping).await;
+                check(&shared, &job, &deaf, &Tally::default(), None, &mut stopping).await;
                 shared.ports.clock.sleep(AGAIN).await;
             }
         }
@@ -92,7 +92,7 @@ async fn lines(shared: &Shared, job: &JobId, watched: &Watched, stopping: &mut S
         hearing.hear(shared, job, &watched).await;
         let spent = hearing.spent(tally.progress.spend);
         shared.ledger.live(job, &watched.key.issue, spent, shared.ports.clock.now());
-        check(shared, job, &watched, &tally, stopping).await;
+        check(shared, job, &watched, &tally, hearing.halt(shared.ports.clock.now()), stopping).await;
     }
 }
 
@@ -113,14 +113,21 @@ fn take(shared: &Shared, job: &JobId, watched: &Watched, tally: &mut Tally, log:
     }
 }
 
-/// Stops the job if it must be stopped: the reason is kept first.
-async fn check(shared: &Shared, job: &JobId, watched: &Watched, tally: &Tally, stopping: &mut Stopping) {
+/// Stops the job if it must be stopped: the reason is kept first. `halt` is one that its limits do not know.
+async fn check(
+    shared: &Shared,
+    job: &JobId,
+    watched: &Watched,
+    tally: &Tally,
+    halt: Option<StopNote>,
+    stopping: &mut Stopping,
+) {
     let now = shared.ports.clock.now();
     if stopping.done || stopping.again(now).is_some() {
         return;
     }
     let over = shared.ledger.over(&watched.key.issue, &shared.config.policy, now);
-    let Some(note) = judge(now, &watched.bounds, &tally.progress, over) else { return };
+    let Some(note) = judge(now, &watched.bounds, &tally.progress, over).or(halt) else { return };
     match stop_once(shared, job, &note, stopping).await {
         Ok(()) => stopping.done = true,
         Err(why) => {

@@ -1,7 +1,12 @@
 //! What the gate of a running job refuses, heard now and then: kept where `status` finds it, and told to whoever watches.
 
 use super::{Shared, Watched};
-use crate::{egress_note, observer::Happening, outcome::counted};
+use crate::{
+    egress_note,
+    observer::Happening,
+    outcome::counted,
+    stops::{Halt, StopNote},
+};
 use hydra_core::{
     JobId, Timestamp,
     egress::{Told, gate::GateLine},
@@ -19,6 +24,8 @@ pub(super) struct Hearing {
     next: Option<Timestamp>,
     refused: u64,
     restarts: u32,
+    /// Nobody stands between it and the world any more, so it has no world.
+    gone: bool,
     /// What it has counted itself of what the API said: an agent that says less has used no less.
     spend: Spend,
 }
@@ -26,8 +33,7 @@ pub(super) struct Hearing {
 impl Hearing {
     /// Asks for the first time. A gate has told that it serves before its job begins: a job without a word of one has none.
     pub(super) async fn begin(shared: &Shared, job: &JobId, watched: &Watched) -> Self {
-        let mut hearing =
-            Self { next: Some(shared.ports.clock.now()), refused: 0, restarts: 0, spend: Spend::default() };
+        let mut hearing = Self { next: Some(shared.ports.clock.now()), ..Self::default() };
         hearing.hear(shared, job, watched).await;
         hearing
     }
@@ -57,6 +63,7 @@ impl Hearing {
             self.restarts = told.restarts;
             shared.observer.saw(&Happening::GateBack { key: watched.key.clone(), times: told.restarts });
         }
+        self.gone = told.gone;
         if told.refusals() == self.refused {
             return;
         }
@@ -79,6 +86,12 @@ impl Hearing {
         let more = self.spend.tokens.total() > said.tokens.total();
         let tokens = if more { self.spend.tokens } else { said.tokens };
         Spend { tokens, cost: said.cost.max(self.spend.cost), turns: said.turns }
+    }
+
+    /// Why a job whose gate is gone for good is not left to wait for its time to run out.
+    pub(super) fn halt(&self, now: Timestamp) -> Option<StopNote> {
+        let detail = "its gate broke down for good, so that it reaches nothing any more";
+        self.gone.then(|| StopNote { why: Halt::Gate, detail: detail.to_owned(), at: now })
     }
 
     /// How long until it is asked again.

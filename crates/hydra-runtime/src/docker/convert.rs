@@ -116,6 +116,11 @@ pub(super) fn labels(found: &ContainerInspectResponse) -> BTreeMap<String, Strin
     labels.into_iter().collect()
 }
 
+/// Whether a container runs, or will run again without anybody's doing.
+pub(super) fn stays(found: &ContainerInspectResponse) -> bool {
+    runs(found) || found.state.as_ref().and_then(|state| state.restarting) == Some(true)
+}
+
 /// Whether a container runs, asleep or not.
 pub(super) fn runs(found: &ContainerInspectResponse) -> bool {
     found.state.as_ref().is_some_and(|state| status(state) == RuntimeStatus::Running)

@@ -1,7 +1,7 @@
 //! What the gate of a job has told: so far, or everything, at its end.
 
 use super::{
-    convert::{LABEL_PROOF, labels},
+    convert::{self, LABEL_PROOF, labels},
     engine::Engine,
     trouble::{explain, is_missing, status},
 };
@@ -14,24 +14,40 @@ const GOODBYE: i32 = 5;
 const NOT_MODIFIED: u16 = 304;
 
 impl Engine {
-    /// What the gate of a job has told so far; it serves on. Empty where there is none.
+    /// What the gate of a job has told so far, and whether it serves on. Empty where there is none.
     pub(super) async fn told_so_far(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
-        match self.gate_of(job).await? {
-            Some(gate) => self.lines(job, &gate).await,
-            None => Ok(Vec::new()),
-        }
+        let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
+        // First: what a gate says before it ends is read after its end was seen.
+        let gone = self.gone_for_good(&gate).await?;
+        let mut lines = self.lines(job, &gate).await?;
+        lines.extend(gone);
+        Ok(lines)
     }
 
     /// Ends the gate of a job and returns everything that it told. Empty where there is none.
     pub(super) async fn told(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
         let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
+        // One that was ended here says goodbye with 0.
+        let gone = self.gone_for_good(&gate).await?.filter(|line| *line != GateLine::Gone { exit: Some(0) });
         let options = StopContainerOptions { t: Some(GOODBYE), signal: Some("SIGTERM".to_owned()) };
         match self.docker.stop_container(&gate, Some(options)).await {
             Ok(()) => {}
             Err(cause) if is_missing(&cause) || status(&cause) == Some(NOT_MODIFIED) => {}
             Err(cause) => return Err(explain(&format!("cannot read what the gate of {job} told"), &cause)),
         }
-        self.lines(job, &gate).await
+        let mut lines = self.lines(job, &gate).await?;
+        lines.extend(gone);
+        Ok(lines)
+    }
+
+    /// Whether a gate has ended without the engine starting it again.
+    async fn gone_for_good(&self, gate: &str) -> Result<Option<GateLine>, RuntimeError> {
+        let found = self.inspect(gate).await?;
+        if found.as_ref().is_some_and(convert::stays) {
+            return Ok(None);
+        }
+        let exit = found.and_then(|found| found.state).and_then(|state| state.exit_code);
+        Ok(Some(GateLine::Gone { exit }))
     }
 
     async fn gate_of(&self, job: &str) -> Result<Option<String>, RuntimeError> {

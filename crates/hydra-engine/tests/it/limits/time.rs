@@ -9,6 +9,7 @@ use crate::{
 use hydra_core::{
     Stage,
     contract::fake::End,
+    egress::gate::GateLine,
     job::JobSpec,
     ports::AuditEntry,
     record::{Phase, StageResult},
@@ -59,6 +60,25 @@ async fn each_stage_has_its_own_time_and_a_minute_of_grace() {
         assert_eq!(ran, minutes * 60 + 60, "{stage}");
         assert!(note.starts_with("its time ran out"), "{note}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_gate_is_gone_for_good_is_not_left_to_wait_for_its_time() {
+    let world = World::new(|spec| talks(spec, &working(), 50));
+    let ready = GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() };
+    world.runtime.tell(vec![ready, GateLine::Gone { exit: Some(139) }]);
+    world.run(&mut world.engine("1")).await;
+    let record = end::record(&world, 1).unwrap();
+    assert!(matches!(record.phase, Phase::Maxed { .. }), "each time it is an attempt: {:?}", record.phase);
+    assert_eq!(record.stages.len(), 3, "{:#?}", record.stages);
+    for entry in &record.stages {
+        let ran = entry.ended_at.unwrap().duration_since(entry.started_at).as_secs();
+        assert!(entry.result == StageResult::Broken && ran < 15, "{entry:?}");
+        assert!(entry.note.contains("its gate broke down for good"), "{}", entry.note);
+    }
+    let audited = world.audit.entries.lock().unwrap();
+    assert!(audited.iter().any(|entry| entry.facts["stop"] == "gate"), "{audited:#?}");
+    assert!(audited.iter().any(|entry| entry.facts["egress"]["gate_gone"] == true), "{audited:#?}");
 }
 
 #[tokio::test(start_paused = true)]
