@@ -87,6 +87,9 @@ pub const ALIASES: &[(&str, &str)] = &[
 /// how long each request was, the higher price is taken for all of them: too much is counted rather than too little.
 const LONG_CONTEXT_COSTS_MORE: &[&str] = &["claude-sonnet-4-5", "claude-sonnet-4"];
 
+/// How the name of a model that is asked for a million tokens of context ends.
+pub const LONG_CONTEXT: &str = "[1m]";
+
 /// A model without a price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the model {model:?} has no price in the table of {AS_OF}: add [prices.\"{model}\"] with input, output, cache_read and cache_write (USD per million tokens) to hydra.toml{}", nearest.as_ref().map(|n| format!(", or use {n:?}")).unwrap_or_default())]
@@ -153,7 +156,7 @@ impl PriceTable {
 /// The name that the table knows, the name without the long context's suffix, and whether it had that.
 fn parts(model: &ModelName) -> (&str, &str, bool) {
     let exact = model.as_str();
-    let (base, long) = exact.strip_suffix("[1m]").map_or((exact, false), |base| (base, true));
+    let (base, long) = exact.strip_suffix(LONG_CONTEXT).map_or((exact, false), |base| (base, true));
     let name = undated(base);
     (ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, full)| full), base, long)
 }

@@ -45,6 +45,7 @@ fn note(stage: Stage, attempt: u32, denied: Vec<Denial>) -> EgressNote {
         proof: None,
         exact: true,
         restarts: 0,
+        gone: false,
         reached: Vec::new(),
         more_reached: 0,
         denied,

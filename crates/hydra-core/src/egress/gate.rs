@@ -6,7 +6,7 @@ use super::{
     inspect::InspectRule,
     policy::EgressPolicy,
 };
-use crate::{AccountName, ContainerType, Timestamp, Tokens, contract_files::Allowance, ports::AccountKind};
+use crate::{AccountName, ContainerType, Timestamp, Tokens, contract_files::Allowance, ports::AccountKind, prices};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -86,6 +86,14 @@ pub struct ModelRoute {
     /// What is left of the budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Allowance>,
+}
+
+impl ModelRoute {
+    /// Whether one of its models is configured with a long context, and so counted at its price.
+    #[must_use]
+    pub fn has_long_context(&self) -> bool {
+        self.models.iter().any(|model| model.ends_with(prices::LONG_CONTEXT))
+    }
 }
 
 crate::stage::closed!(

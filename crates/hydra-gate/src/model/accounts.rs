@@ -1,5 +1,6 @@
 //! The model accounts of one job, in their order: which one is used now, and what an answer says of it.
 
+use super::route::BETA;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hydra_core::{
     AccountName, SignedDuration, Timestamp,
@@ -77,14 +78,14 @@ impl Account {
             AccountKind::Key => _ = headers.insert("x-api-key", self.value.clone()),
             AccountKind::OAuth => {
                 headers.insert(http::header::AUTHORIZATION, self.value.clone());
-                let betas = headers.get_all("anthropic-beta").iter().filter_map(|beta| beta.to_str().ok());
+                let betas = headers.get_all(BETA).iter().filter_map(|beta| beta.to_str().ok());
                 let mut betas: Vec<&str> =
                     betas.flat_map(|beta| beta.split(',')).map(str::trim).filter(|beta| !beta.is_empty()).collect();
                 if !betas.contains(&OAUTH_BETA) {
                     betas.push(OAUTH_BETA);
                 }
                 if let Ok(betas) = HeaderValue::from_str(&betas.join(",")) {
-                    headers.insert("anthropic-beta", betas);
+                    headers.insert(BETA, betas);
                 }
             }
         }

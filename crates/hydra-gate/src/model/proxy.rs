@@ -6,7 +6,7 @@ use super::{
     asked::{Asked, asked},
     budget::{Budget, Standing, UnderWay, prompt},
     counted::Counted,
-    route::{Shape, forwarded, plain_query, returned, route},
+    route::{Shape, forwarded, plain_query, returned, route, without_long_context},
     upstream::{Connector, Pooled, denied, no_answer, pooled},
     warning::warned,
 };
@@ -191,6 +191,9 @@ impl Model {
                 return none;
             };
             let mut headers = forwarded(&head.headers);
+            if !self.route.has_long_context() {
+                without_long_context(&mut headers);
+            }
             account.sign(&mut headers);
             // What is counted must be readable.
             headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));

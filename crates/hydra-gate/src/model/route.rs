@@ -1,6 +1,6 @@
 //! Which requests go to a model API, and what of a request goes with them.
 
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use hydra_core::egress::gate::ModelApi;
 
 impl Shape {
@@ -23,6 +23,9 @@ impl Shape {
         matches!(self, Self::Messages | Self::ChatCompletions)
     }
 }
+
+/// Names of what is not in every version of the API.
+pub(crate) const BETA: &str = "anthropic-beta";
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +78,28 @@ pub(crate) fn plain_query(query: &str) -> bool {
 pub(crate) fn forwarded(headers: &HeaderMap) -> HeaderMap {
     let goes = |name: &HeaderName| {
         [header::CONTENT_TYPE, header::ACCEPT, header::USER_AGENT].contains(name)
-            || matches!(name.as_str(), "anthropic-version" | "anthropic-beta" | "x-app")
+            || matches!(name.as_str(), "anthropic-version" | BETA | "x-app")
             || name.as_str().starts_with("x-stainless-")
     };
     let on = headers.iter().filter(|(name, _)| goes(name));
     on.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Asks for a long context. It costs more than what is counted, unless it is configured: then its price is.
+const LONG_CONTEXT: &str = "context-1m";
+
+/// Takes out what only a job whose model has a long context may ask for.
+pub(crate) fn without_long_context(headers: &mut HeaderMap) {
+    let betas = headers.get_all(BETA).iter().filter_map(|beta| beta.to_str().ok());
+    let stay: Vec<&str> = betas
+        .flat_map(|beta| beta.split(','))
+        .map(str::trim)
+        .filter(|beta| !beta.is_empty() && !beta.to_ascii_lowercase().starts_with(LONG_CONTEXT))
+        .collect();
+    match HeaderValue::from_str(&stay.join(",")) {
+        Ok(stay) if !stay.is_empty() => _ = headers.insert(BETA, stay),
+        _ => _ = headers.remove(BETA),
+    }
 }
 
 /// The headers of an answer that come back: nothing that sets cookies or names an account's owner.
@@ -145,5 +165,20 @@ mod tests {
         }
         let names: Vec<_> = forwarded(&headers).keys().map(ToString::to_string).collect();
         assert_eq!(names, ["anthropic-version", "x-stainless-lang", "content-type"]);
+    }
+
+    #[test]
+    fn a_long_context_that_is_not_configured_is_not_asked_for() {
+        let left = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(BETA, value.parse().unwrap());
+            }
+            without_long_context(&mut headers);
+            headers.get_all(BETA).iter().map(|beta| beta.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&["a-1, Context-1M-2025-08-07,b-2", "context-1m-2030-01-01"]), ["a-1,b-2"]);
+        assert_eq!(left(&["context-1m-2025-08-07"]), [""; 0]);
+        assert_eq!(left(&[]), [""; 0]);
     }
 }

@@ -144,7 +144,7 @@ fn message(world: &World) -> (u16, String) {
     ask(
         world,
         "POST /v1/messages?beta=true",
-        "Authorization: Bearer stolen\r\nx-api-key: stolen\r\nanthropic-beta: b-1\r\n",
+        "Authorization: Bearer stolen\r\nx-api-key: stolen\r\nanthropic-beta: b-1,context-1m-2025-08-07\r\n",
         BODY,
     )
 }
