@@ -51,6 +51,10 @@ const RESOLVER: &str = "127.0.0.11:53";
 const DNS: u16 = 53;
 /// Bytes of a gate's output that are read.
 const MOST: usize = 64 * 1024 * 1024;
+/// Characters of a part's last words that an error holds.
+const WORDS: usize = 500;
+/// What to do about a fence that cannot be made.
+const TRY_IT: &str = "no job starts without it; `hydra doctor` tries it step by step";
 
 /// The containers of one fence, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,12 +112,36 @@ impl Engine {
         let mut fence = Fence::of(job, mark, gated);
         let labels =
             BTreeMap::from([(LABEL_INSTANCE.to_owned(), instance.to_owned()), (LABEL_JOB.to_owned(), job.to_owned())]);
-        let raised = self.try_to_raise(&fence, gated, &labels).await;
-        if raised.is_err() {
-            self.lower(&fence).await;
+        match self.try_to_raise(&fence, gated, &labels).await {
+            Ok(proof) => {
+                fence.proof = proof;
+                Ok(fence)
+            }
+            Err(cause) => {
+                let cause = self.with_last_words(&fence, cause).await;
+                self.lower(&fence).await;
+                Err(cause)
+            }
         }
-        fence.proof = raised?;
-        Ok(fence)
+    }
+
+    /// The cause, and what parts of the fence have said that are down by themselves: mostly it is theirs.
+    async fn with_last_words(&self, fence: &Fence, mut cause: RuntimeError) -> RuntimeError {
+        for (role, name) in [("holder", &fence.holder), ("way", &fence.way), ("gate", &fence.gate)] {
+            let Ok(Some(part)) = self.inspect(name).await else { continue };
+            let again = part.restart_count.unwrap_or_default();
+            let code = part.state.and_then(|state| state.exit_code).unwrap_or_default();
+            if again == 0 && code == 0 {
+                continue;
+            }
+            let said = self.said(name, false, true).await.unwrap_or_default();
+            let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+            let last: String = last.chars().take(WORDS).collect();
+            // That the engine joins nobody to what is down is no conflict over a name.
+            let message = format!("{}; the {role} broke down (exit code {code}): {last}", cause.message);
+            cause = hinted(RuntimeErrorKind::Failed, message, TRY_IT);
+        }
+        cause
     }
 
     async fn try_to_raise(
@@ -172,7 +200,7 @@ impl Engine {
         // The gate begins in a namespace that is closed already; net-init waits for it, unless it cannot come any more.
         let gate = async {
             let served = async {
-                self.run(&fence.close).await?;
+                self.run("close", &fence.close).await?;
                 self.started(&fence.gate).await
             };
             let served = served.await;
@@ -181,11 +209,12 @@ impl Engine {
             }
             served
         };
-        let (gate, proved) = futures_util::join!(gate, self.run(&fence.net_init));
+        let (gate, proved) = futures_util::join!(gate, self.run("net-init", &fence.net_init));
         gate?;
         let proof = proved?;
         serde_json::from_str::<Proof>(&proof).map_err(|cause| {
-            error(RuntimeErrorKind::Failed, format!("the fence does not say what it proved: {cause}"))
+            let why = format!("the fence cannot be made: net-init does not say what it proved: {cause}");
+            hinted(RuntimeErrorKind::Failed, why, TRY_IT)
         })?;
         self.serve_aside(fence, gated, labels).await?;
         Ok(proof.trim().to_owned())
@@ -248,7 +277,7 @@ impl Engine {
     }
 
     /// Runs a container that was made to its end and takes it away. Whatever is not success is the reason why the job does not start.
-    async fn run(&self, name: &str) -> Result<String, RuntimeError> {
+    async fn run(&self, role: &str, name: &str) -> Result<String, RuntimeError> {
         self.started(name).await?;
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let mut ends = Box::pin(self.docker.wait_container(name, Some(options)));
@@ -261,15 +290,14 @@ impl Engine {
                 return Err(error(RuntimeErrorKind::Failed, format!("the engine does not say how {name} ended")));
             }
             Err(_) => {
-                let why = format!("{name} did not end within {} s", PATIENCE.as_secs());
-                return Err(error(RuntimeErrorKind::Failed, why));
+                let why = format!("the fence cannot be made: {role} did not end within {} s", PATIENCE.as_secs());
+                return Err(hinted(RuntimeErrorKind::Failed, why, TRY_IT));
             }
         };
         let said = self.said(name, code == 0, code != 0).await?;
         if code != 0 {
-            let why = format!("the fence cannot be made: {}", said.trim());
-            let hint = "no job starts without it; `hydra doctor` tries it step by step";
-            return Err(hinted(RuntimeErrorKind::Failed, why, hint));
+            let why = format!("the fence cannot be made: {role}: {}", said.trim());
+            return Err(hinted(RuntimeErrorKind::Failed, why, TRY_IT));
         }
         self.remove_container(name).await?;
         Ok(said)

@@ -1,10 +1,12 @@
 //! The Docker runtime on a real engine: under the suite, and what is its alone.
 
+mod between;
 mod broken;
 mod faults;
 mod gated;
 pub(crate) mod image;
 mod lives;
+mod netinit;
 mod parts;
 mod range;
 mod rows;
