@@ -9,6 +9,7 @@ mod lives;
 mod netinit;
 mod parts;
 mod range;
+mod registry;
 mod rows;
 mod rows_gate;
 mod rows_near;
