@@ -113,7 +113,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
     }
     let docker_host = match &values.runtime.socket {
         Some(socket) => Some(socket.clone()),
-        None => environment.text("DOCKER_HOST").map_err(Problem::config)?.map(str::to_owned),
+        None => environment.text("DOCKER_HOST").map_err(not_text)?.map(str::to_owned),
     };
     let warnings = resolved.warnings.into_iter().chain(secrets.warnings.iter().cloned()).collect();
     let settings = Settings {
@@ -177,16 +177,23 @@ fn locate(sources: &Sources<'_>) -> Result<Option<PathBuf>, Problems> {
 }
 
 fn read(path: &Path) -> Result<SourceText, Problems> {
-    let problem = |message: String| Problem::config(message).at(Place::file(path));
+    let problem = |message: String, help: &str| Problem::config(message, help).at(Place::file(path));
     let bytes = std::fs::read(path).map_err(|error| {
-        let problem = problem(format!("this file cannot be read: {}", crate::failure::in_words(&error)));
-        match error.kind() {
-            ErrorKind::NotFound => problem.help("`hydra init` writes one"),
-            _ => problem,
-        }
+        let help = match error.kind() {
+            ErrorKind::NotFound => "`hydra init` writes one",
+            ErrorKind::PermissionDenied => "give it to the user who runs hydra, or name another with --config",
+            _ => "name another with --config",
+        };
+        problem(format!("this file cannot be read: {}", crate::failure::in_words(&error)), help)
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| problem("this file is not UTF-8 text".to_owned()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| problem("this file is not UTF-8 text".to_owned(), "write it again with a plain text editor"))?;
     SourceText::parse(path, text)
+}
+
+/// A variable that is no text.
+fn not_text(why: String) -> Problem {
+    Problem::config(why, "set it again, or unset it")
 }
 
 /// The values of the variables that are settings and no secrets.
@@ -196,7 +203,7 @@ fn plain(
     let mut values = std::collections::BTreeMap::new();
     for variable in variables::ALL {
         if let Sets::Text(_) | Sets::Number(_) = variable.sets
-            && let Some(text) = get(variable.name).map_err(Problem::config)?
+            && let Some(text) = get(variable.name).map_err(not_text)?
         {
             values.insert(variable.name, text);
         }

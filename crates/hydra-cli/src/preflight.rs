@@ -49,11 +49,8 @@ impl Found {
             State::Ok => {}
             State::Warn => self.warnings.push(sentence),
             State::Fail => {
-                let problem = Problem::credential(sentence);
-                self.problems.push(match check.mend {
-                    Some(mend) => problem.help(mend),
-                    None => problem,
-                });
+                let mend = check.mend.unwrap_or_else(|| Exit::Credentials.next_step().to_owned());
+                self.problems.push(Problem::credential(sentence, mend));
             }
         }
     }
@@ -73,9 +70,10 @@ async fn tokens(settings: &Settings, github: &GitHub, found: &mut Found) -> Resu
             }
             Err(error) if error.kind == ForgeErrorKind::Auth => {
                 let why = format!("the token of {role} in {} is refused: {}", held.source, error.message);
-                found.problems.push(
-                    Problem::credential(why).help("it is invalid, revoked or expired: make a new one and put it there"),
-                );
+                found.problems.push(Problem::credential(
+                    why,
+                    "it is invalid, revoked or expired: make a new one and put it there",
+                ));
             }
             Err(error) => return Err(error.into()),
         }
@@ -101,7 +99,7 @@ async fn repos(settings: &Settings, github: &GitHub, found: &mut Found) -> Resul
         let why =
             format!("the board {org}/{number} has no column {} (it has: {})", missing.join(", "), columns.join(", "));
         let help = "add them to the board, or name the ones it has in [github.columns]; \"\" leaves a card where it is";
-        found.problems.push(at_file(settings, Problem::config(why)).help(help));
+        found.problems.push(at_file(settings, Problem::config(why, help)));
     }
     if repos.is_empty() {
         let cards = github.cards().await.map_err(|error| no_board(error, org, number))?;
@@ -133,7 +131,7 @@ async fn labels(settings: &Settings, github: &GitHub, repo: &RepoName, found: &m
     if !has(&trigger) {
         let why = format!("{repo} has no label `{trigger}`, so nobody can ask for anything there");
         let help = "`hydra labels sync` creates it with all others; pipeline.trigger_label names another";
-        found.problems.push(at_file(settings, Problem::config(why)).help(help));
+        found.problems.push(at_file(settings, Problem::config(why, help)));
         return Ok(());
     }
     let all = hydra_core::label::definitions(&pipeline.label_prefix, &pipeline.trigger_label);

@@ -51,10 +51,12 @@ impl Settings {
             return None;
         }
         Some(match &self.config_file {
-            None => Problem::config("there is no hydra.toml here or in a folder above").help("`hydra init` writes one"),
-            Some(path) => Problem::config("nothing says where to look for issues")
-                .help("set github.repos, or github.project (HYDRA_PROJECT_NUMBER) and github.org (GITHUB_ORG)")
-                .at(Place::file(path)),
+            None => Problem::config("there is no hydra.toml here or in a folder above", "`hydra init` writes one"),
+            Some(path) => Problem::config(
+                "nothing says where to look for issues",
+                "set github.repos, or github.project (HYDRA_PROJECT_NUMBER) and github.org (GITHUB_ORG)",
+            )
+            .at(Place::file(path)),
         })
     }
 
@@ -116,6 +118,6 @@ impl Settings {
             .collect();
         let help = if empty.is_empty() { format!("add {add}") } else { format!("fill it in: {}", empty.join(" or ")) };
         let what = if empty.is_empty() { what.to_owned() } else { format!("{what}: what is there is empty") };
-        Problem::credential(what).help(help)
+        Problem::credential(what, help)
     }
 }

@@ -13,6 +13,9 @@ use figment::{
 };
 use std::collections::BTreeMap;
 
+/// Where each key and what it may hold is written down.
+pub(super) const SCHEMA: &str = "`hydra config schema --format markdown` says what each key may hold";
+
 /// A value that a flag sets.
 #[derive(Debug, Clone)]
 pub struct Flag {
@@ -97,11 +100,11 @@ pub fn merge(
     if let Some(file) = file {
         let table: toml::Table = toml::from_str(file.text()).map_err(|error| {
             let place = error.span().map(|span| file.place(span));
-            Problem::config(format!("this is not valid TOML: {}", crate::output::mask::scrub(error.message())))
-                .maybe_at(place)
+            let message = format!("this is not valid TOML: {}", crate::output::mask::scrub(error.message()));
+            Problem::config(message, super::source_text::TOML).maybe_at(place)
         })?;
         let values = Value::serialize(&table)
-            .map_err(|_| Problem::config("hydra.toml holds a value that no setting can have"))?;
+            .map_err(|_| Problem::config("hydra.toml holds a value that no setting can have", SCHEMA))?;
         said = said.merge(Layer { source: "hydra.toml".to_owned(), values: values.clone() });
         figment = figment.merge(Layer { source: "hydra.toml".to_owned(), values });
     }
@@ -115,10 +118,10 @@ pub fn merge(
                     Ok(number) => (key, Value::from(number)),
                     Err(_) => {
                         let place = &variables.place;
-                        problems.push(
-                            Problem::config(format!("{} in {place} must be a whole number", variable.name))
-                                .help(format!("it stands for the {}", variable.doc)),
-                        );
+                        problems.push(Problem::config(
+                            format!("{} in {place} must be a whole number", variable.name),
+                            format!("write it in digits alone: it stands for the {}", variable.doc),
+                        ));
                         continue;
                     }
                 },
@@ -148,8 +151,7 @@ pub fn merge(
             figment::error::Kind::MissingField(name) => format!("`{name}` is missing"),
             _ => "its value is not possible".to_owned(),
         };
-        let help = "`hydra config schema --format markdown` says what each key may hold";
-        Problem::config(format!("`{key}`: {why}")).maybe_at(place).help(help)
+        Problem::config(format!("`{key}`: {why}"), SCHEMA).maybe_at(place)
     })?;
     let mut shown = Vec::new();
     if let Ok(root) = figment.find_value("") {

@@ -49,18 +49,18 @@ pub struct Problem {
     pub key: Option<String>,
     /// What: one sentence, without its place.
     pub message: String,
-    /// What to do.
-    pub help: Option<String>,
+    /// What to do: nobody is told what is wrong without it.
+    pub help: String,
 }
 
 impl Problem {
     /// A problem of the configuration.
-    pub fn config(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Configuration, place: None, key: None, message: message.into(), help: None }
+    pub fn config(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { exit: Exit::Configuration, place: None, key: None, message: message.into(), help: help.into() }
     }
     /// A problem of a credential. The message must not hold its value.
-    pub fn credential(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Credentials, ..Self::config(message) }
+    pub fn credential(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { exit: Exit::Credentials, ..Self::config(message, help) }
     }
     /// Where.
     #[must_use]
@@ -72,12 +72,6 @@ impl Problem {
     #[must_use]
     pub fn maybe_at(mut self, place: Option<Place>) -> Self {
         self.place = place.or(self.place);
-        self
-    }
-    /// What to do.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
         self
     }
 }
@@ -95,7 +89,7 @@ impl std::error::Error for Problem {}
 
 impl Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        Some(Box::new(&self.help))
     }
     fn source_code(&self) -> Option<&dyn SourceCode> {
         let (_, source) = self.place.as_ref()?.excerpt.as_deref()?;

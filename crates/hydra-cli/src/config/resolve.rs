@@ -13,7 +13,7 @@ use super::{
 };
 use hydra_core::{
     ContainerType, IdError, Login, ModelName, RepoName, Stage, TokenRole,
-    diagnostic::nearest,
+    diagnostic::{nearest, unknown_key_hint},
     egress::{EgressPolicy, Endpoint, HostPattern},
     persona::{Limits, Persona},
     prices::{Price, PriceTable},
@@ -23,6 +23,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
+
+/// How a login is written.
+const LOGIN: &str = "write it as GitHub shows it, without the @";
+/// How a model is written.
+const MODEL: &str = "write the model's name as the provider spells it, such as \"claude-opus-4-8\"";
 
 /// What the third pass makes of the file.
 #[derive(Debug)]
@@ -71,27 +76,26 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn report(&mut self, key: &str, message: impl std::fmt::Display, help: Option<String>) {
+    fn report(&mut self, key: &str, message: impl std::fmt::Display, help: impl Into<String>) {
         let place = self.file.and_then(|file| file.place_of(key));
         self.report_at(place, key, message, help);
     }
 
-    fn report_at(&mut self, place: Option<Place>, key: &str, message: impl std::fmt::Display, help: Option<String>) {
+    fn report_at(&mut self, place: Option<Place>, key: &str, message: impl std::fmt::Display, help: impl Into<String>) {
         let message = crate::output::mask::scrub(&format!("`{key}`: {message}"));
-        let mut problem = Problem::config(message).maybe_at(place);
-        problem.help = help;
+        let mut problem = Problem::config(message, help).maybe_at(place);
         problem.key = Some(key.to_owned());
         self.problems.push(problem);
     }
 
-    fn parsed<T>(&mut self, key: &str, text: &str) -> Option<T>
+    fn parsed<T>(&mut self, key: &str, text: &str, help: &str) -> Option<T>
     where
         T: std::str::FromStr<Err = IdError>,
     {
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.report(key, error, None);
+                self.report(key, error, help);
                 None
             }
         }
@@ -104,7 +108,11 @@ impl Pass<'_> {
             !text.is_empty() && text.len() <= 40 && text.bytes().all(good)
         };
         if !slug(&values.instance) {
-            self.report("instance", "it must have 1 to 40 letters, digits, '-', '_' or '.'", None);
+            self.report(
+                "instance",
+                "it must have 1 to 40 letters, digits, '-', '_' or '.'",
+                "a short name will do, such as \"local\"",
+            );
         }
         let web = |text: &str| {
             text.starts_with("https://")
@@ -116,17 +124,21 @@ impl Pass<'_> {
             [("github.api_url", Some(&values.github.api_url)), ("github.web_url", values.github.web_url.as_ref())];
         for (key, text) in addresses.into_iter().filter_map(|(key, text)| Some((key, text?))) {
             if !web(text) {
-                self.report(key, "it must begin with https:// (http:// on this machine only)", None);
+                let help =
+                    "write https://api.github.com, https://HOST/api/v3 of a GitHub Enterprise Server, or leave it out";
+                self.report(key, "it must begin with https:// (http:// on this machine only)", help);
             }
         }
         if let Some(url) = &values.models.base_url
             && !url.starts_with("https://")
             && !url.starts_with("http://")
         {
-            self.report("models.base_url", "it must begin with https:// or http://", None);
+            let help =
+                "write the whole address, such as https://models.example.com, or leave it out for the provider's own";
+            self.report("models.base_url", "it must begin with https:// or http://", help);
         }
         if let Some(org) = &values.github.org {
-            self.parsed::<Login>("github.org", org);
+            self.parsed::<Login>("github.org", org, LOGIN);
         }
         labels::check(self);
         let weights = &values.slots.weights;
@@ -144,18 +156,20 @@ impl Pass<'_> {
                         "such a job needs {weight} slots and would never start, for slots.total is {}",
                         values.slots.total
                     ),
-                    None,
+                    "raise slots.total, or lower the weight",
                 );
             }
         }
         if values.pipeline.retry.cap < values.pipeline.retry.base {
-            self.report("pipeline.retry.cap", "it is shorter than pipeline.retry.base", None);
+            self.report("pipeline.retry.cap", "it is shorter than pipeline.retry.base", "raise it, or lower the base");
         }
         if values.pipeline.lease.as_secs() < 60 {
-            self.report("pipeline.lease", "it must be at least \"60s\", or it lapses while it is being renewed", None);
+            let why = "it must be at least \"60s\", or it lapses while it is being renewed";
+            self.report("pipeline.lease", why, "write a longer time, or leave it out for its default");
         }
         if values.pipeline.poll_interval.as_secs() < 5 {
-            self.report("pipeline.poll_interval", "it must be at least \"5s\"", None);
+            let help = "write a longer time: GitHub counts every request";
+            self.report("pipeline.poll_interval", "it must be at least \"5s\"", help);
         }
     }
 
@@ -172,14 +186,14 @@ impl Pass<'_> {
                 }
                 Err(error) => {
                     let kinds: Vec<&str> = ContainerType::ALL.iter().map(|kind| kind.as_str()).collect();
-                    self.report(&key, error, nearest(name, &kinds).map(|near| format!("did you mean `{near}`?")));
+                    self.report(&key, error, unknown_key_hint(name, &kinds));
                 }
             }
         }
         let model_endpoint = egress.model_endpoint.as_ref().and_then(|text| match text.parse::<Endpoint>() {
             Ok(endpoint) => Some(endpoint),
             Err(error) => {
-                self.report("egress.model_endpoint", error, Some("write HOST:PORT".to_owned()));
+                self.report("egress.model_endpoint", error, "write HOST:PORT, such as models.example.com:8443");
                 None
             }
         });
@@ -198,7 +212,7 @@ impl Pass<'_> {
                     let form = || {
                         "write one name, such as api.example.com, or *.example.com for all of one label more".to_owned()
                     };
-                    self.report_at(place, key, error, Some(HostPattern::suggestion(line).unwrap_or_else(form)));
+                    self.report_at(place, key, error, HostPattern::suggestion(line).unwrap_or_else(form));
                 }
             }
         }
@@ -216,25 +230,25 @@ impl Pass<'_> {
                     self.report(
                         "github.repos",
                         format!("{text:?} has no owner"),
-                        Some("write OWNER/NAME, or set github.org".to_owned()),
+                        "write OWNER/NAME, or set github.org",
                     );
                     continue;
                 }
             };
-            let Some(repo) = self.parsed::<RepoName>("github.repos", &full) else { continue };
+            let Some(repo) =
+                self.parsed::<RepoName>("github.repos", &full, "write OWNER/NAME, as in the repository's address")
+            else {
+                continue;
+            };
             if !repos.contains(&repo) {
                 repos.push(repo);
             }
         }
         if github.project.is_some() && github.org.is_none() {
-            self.report("github.project", "a board needs its owner", Some("set github.org, or GITHUB_ORG".to_owned()));
+            self.report("github.project", "a board needs its owner", "set github.org, or GITHUB_ORG");
         }
         if self.values.identities == Identities::Single && repos.len() > 1 {
-            self.report(
-                "github.repos",
-                "identities = \"single\" is for trying Hydra on one repository",
-                Some("name one".to_owned()),
-            );
+            self.report("github.repos", "identities = \"single\" is for trying Hydra on one repository", "name one");
         }
         repos
     }
@@ -245,11 +259,14 @@ impl Pass<'_> {
             let key = format!("github.logins.{name}");
             match name.parse::<TokenRole>() {
                 Ok(role) => {
-                    if let Some(login) = self.parsed::<Login>(&key, login) {
+                    if let Some(login) = self.parsed::<Login>(&key, login, LOGIN) {
                         logins.insert(role, login);
                     }
                 }
-                Err(error) => self.report(&key, error, None),
+                Err(error) => {
+                    let roles: Vec<&str> = TokenRole::ALL.iter().map(|role| role.as_str()).collect();
+                    self.report(&key, error, unknown_key_hint(name, &roles));
+                }
             }
         }
         logins
@@ -263,7 +280,7 @@ impl Pass<'_> {
             );
             return Vec::new();
         }
-        names.iter().filter_map(|name| self.parsed("pipeline.yolo_allowed", name)).collect()
+        names.iter().filter_map(|name| self.parsed("pipeline.yolo_allowed", name, LOGIN)).collect()
     }
 
     fn keys(&mut self) -> Vec<PublicKey> {
@@ -272,7 +289,9 @@ impl Pass<'_> {
             match text.parse::<PublicKey>() {
                 Ok(key) => keys.push(key),
                 Err(_) => {
-                    self.report("keys.public", "one of them is not an Ed25519 public key (32 bytes as base64)", None)
+                    let help =
+                        "copy it again: `hydra config show` prints the one of the present key as signing_key.public";
+                    self.report("keys.public", "one of them is not an Ed25519 public key (32 bytes as base64)", help);
                 }
             }
         }
@@ -300,7 +319,8 @@ impl Pass<'_> {
             if let Err(error) = resolved.prices.price(&persona.model) {
                 let own = format!("personas.{}.model", persona.id);
                 let key = if self.values.models.all.is_some() { "models.all" } else { own.as_str() };
-                self.report(key, error, None);
+                let help = format!("check its spelling, or say what it costs in [prices.\"{}\"]", persona.model);
+                self.report(key, error, help);
             }
         }
     }
@@ -318,7 +338,7 @@ impl Pass<'_> {
                         self.report(
                             &format!("{at}.stages"),
                             format!("{} works on one of them already", persona.id),
-                            None,
+                            "take it out of the `stages` of one of the two",
                         );
                     }
                     persona.stages.retain(|stage| !stages.contains(stage));
@@ -340,7 +360,7 @@ impl Pass<'_> {
                         }
                         None => format!("known are: {}; a new persona needs `name` and `stages`", ids.join(", ")),
                     };
-                    self.report(&at, format!("there is no persona {key:?}"), Some(help));
+                    self.report(&at, format!("there is no persona {key:?}"), help);
                     continue;
                 }
             };
@@ -349,7 +369,7 @@ impl Pass<'_> {
             }
         }
         if let Some(model) = self.values.models.all.clone()
-            && let Some(model) = self.parsed::<ModelName>("models.all", &model)
+            && let Some(model) = self.parsed::<ModelName>("models.all", &model, MODEL)
         {
             for persona in &mut personas {
                 persona.model = model.clone();
@@ -358,11 +378,7 @@ impl Pass<'_> {
         personas.retain(|persona| !persona.stages.is_empty());
         for stage in Stage::ALL.iter().filter(|stage| stage.has_agent()) {
             if !personas.iter().any(|persona| persona.stages.contains(stage)) {
-                self.report(
-                    "personas",
-                    format!("nobody works on the stage {stage}"),
-                    Some("add it to a persona's `stages`".to_owned()),
-                );
+                self.report("personas", format!("nobody works on the stage {stage}"), "add it to a persona's `stages`");
             }
         }
         personas
@@ -376,12 +392,14 @@ impl Pass<'_> {
             match name.parse::<Stage>() {
                 Ok(stage) if stage.has_agent() => stages.push(stage),
                 Ok(stage) => {
-                    self.report(&key, format!("no persona works on the stage {stage}"), None);
+                    let help = format!("leave {stage} out: the repository's own commands are all that runs there");
+                    self.report(&key, format!("no persona works on the stage {stage}"), help);
                     return None;
                 }
                 Err(error) => {
-                    let known: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
-                    self.report(&key, error, nearest(name, &known).map(|near| format!("did you mean {near:?}?")));
+                    let known = Stage::ALL.iter().filter(|stage| stage.has_agent());
+                    let known: Vec<&str> = known.map(|stage| stage.as_str()).collect();
+                    self.report(&key, error, unknown_key_hint(name, &known));
                     return None;
                 }
             }
@@ -391,7 +409,8 @@ impl Pass<'_> {
 
     /// A persona of the team's own starts from the compiled-in one of its first stage.
     fn fresh(&mut self, key: &str, name: &str, stages: &[Stage]) -> Option<Persona> {
-        let id = self.parsed(&format!("personas.{key}"), key)?;
+        let id =
+            self.parsed(&format!("personas.{key}"), key, "small letters, digits and '-', as in [personas.own-guard]")?;
         let first = stages.first()?;
         let like = hydra_core::persona::defaults().into_iter().find(|persona| persona.stages.contains(first))?;
         Some(Persona {
@@ -412,7 +431,7 @@ impl Pass<'_> {
                 self.report(
                     &format!("{at}.{field}"),
                     "it may not be empty or hold '<', '>' or control characters: git would refuse it as an author",
-                    None,
+                    "write a name, and an address without brackets",
                 );
             }
         }
@@ -426,13 +445,13 @@ impl Pass<'_> {
             } else {
                 self.report(
                     &format!("{at}.driver"),
-                    format!("there is no driver {driver:?}: it is one of {}", known.join(", ")),
-                    None,
+                    format!("there is no driver {driver:?}"),
+                    unknown_key_hint(driver, &known),
                 );
             }
         }
         if let Some(model) = &entry.model
-            && let Some(model) = self.parsed(&format!("{at}.model"), model)
+            && let Some(model) = self.parsed(&format!("{at}.model"), model, MODEL)
         {
             persona.model = model;
         }
@@ -447,10 +466,16 @@ impl Pass<'_> {
         if let Some(name) = &entry.prompt_file {
             match std::fs::read_to_string(root.join(name)) {
                 Ok(text) if !text.trim().is_empty() => persona.prompt = text,
-                Ok(_) => self.report(&format!("{at}.prompt_file"), format!("{name} is empty"), None),
-                Err(error) => {
-                    self.report(&format!("{at}.prompt_file"), format!("{name} cannot be read: {error}"), None)
-                }
+                Ok(_) => self.report(
+                    &format!("{at}.prompt_file"),
+                    format!("{name} is empty"),
+                    "write the prompt into it, or leave the key out",
+                ),
+                Err(error) => self.report(
+                    &format!("{at}.prompt_file"),
+                    format!("{name} cannot be read: {}", crate::failure::in_words(&error)),
+                    "the path is relative to hydra.toml; leave the key out for the persona's own prompt",
+                ),
             }
         }
     }

@@ -9,6 +9,9 @@ use std::{
 };
 use toml_edit::{Document, Item, TableLike};
 
+/// What to do about a file that is not TOML.
+pub(super) const TOML: &str = "look at the marked place: texts stand in quotes, lists in [], each key once; `hydra init` in an empty folder writes a whole example";
+
 /// A parsed `hydra.toml`.
 #[derive(Debug)]
 pub struct SourceText {
@@ -32,7 +35,7 @@ impl SourceText {
                 let range = error.span().unwrap_or(0..0);
                 let place = place(path, &text, &shown, range);
                 let message = crate::output::mask::scrub(error.message());
-                Err(Problem::config(format!("this is not valid TOML: {message}")).at(place).into())
+                Err(Problem::config(format!("this is not valid TOML: {message}"), TOML).at(place).into())
             }
         }
     }

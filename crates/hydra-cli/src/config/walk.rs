@@ -20,10 +20,9 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn report(&mut self, range: Option<Range<usize>>, message: String, help: Option<String>) {
-        let mut problem = Problem::config(message).maybe_at(range.map(|range| self.source.place(range)));
-        problem.help = help;
-        self.problems.push(problem);
+    fn report(&mut self, range: Option<Range<usize>>, message: String, help: String) {
+        let place = range.map(|range| self.source.place(range));
+        self.problems.push(Problem::config(message, help).maybe_at(place));
     }
 
     fn table(&mut self, table: &dyn TableLike, schema: &Json, path: &str) {
@@ -37,15 +36,15 @@ impl Walk<'_> {
                     let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                     let range = table.get_key_value(name).and_then(|(key, item)| key.span().or_else(|| item.span()));
                     let shown = crate::output::mask::scrub(&key);
-                    self.report(range, format!("there is no key `{shown}`"), Some(suggest(name, &names, path)));
+                    self.report(range, format!("there is no key `{shown}`"), suggest(name, &names, path));
                 }
             }
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
             if table.get(name).is_none() {
                 let place = self.source.place_of(path);
-                let problem = Problem::config(format!("`{path}` lacks `{name}`")).maybe_at(place);
-                self.problems.push(problem.help(format!("add `{name}`")));
+                let problem = Problem::config(format!("`{path}` lacks `{name}`"), format!("add `{name}`"));
+                self.problems.push(problem.maybe_at(place));
             }
         }
     }
@@ -56,13 +55,15 @@ impl Walk<'_> {
             if is(schema, "object") {
                 self.table(table, schema, path);
             } else {
-                self.report(item.span(), wrong(schema, path, "a table"), None);
+                self.report(item.span(), wrong(schema, path, "a table"), form(schema, path));
             }
             return;
         }
         match item {
             Item::Value(value) => self.value(value, schema, path),
-            Item::ArrayOfTables(tables) => self.report(tables.span(), wrong(schema, path, "a list of tables"), None),
+            Item::ArrayOfTables(tables) => {
+                self.report(tables.span(), wrong(schema, path, "a list of tables"), form(schema, path));
+            }
             Item::None | Item::Table(_) => {}
         }
     }
@@ -89,7 +90,7 @@ impl Walk<'_> {
             | Value::Boolean(_)
             | Value::Datetime(_)
             | Value::Array(_)
-            | Value::InlineTable(_) => self.report(span, wrong(schema, path, kind(value)), None),
+            | Value::InlineTable(_) => self.report(span, wrong(schema, path, kind(value)), form(schema, path)),
         }
     }
 
@@ -101,12 +102,12 @@ impl Walk<'_> {
                 None => "choose one of them".to_owned(),
             };
             let list = allowed.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-            self.report(span, format!("`{path}` must be one of {list}"), Some(help));
+            self.report(span, format!("`{path}` must be one of {list}"), help);
         } else if schema.get("pattern").is_some()
             && let Err(why) = text.parse::<super::duration::Duration>()
         {
             // Durations are the only texts with a pattern.
-            self.report(span, format!("`{path}` is not a length of time: {why}"), None);
+            self.report(span, format!("`{path}` is not a length of time: {why}"), form(schema, path));
         }
     }
 
@@ -122,7 +123,8 @@ impl Walk<'_> {
                 (None, Some(high)) => format!("at most {high}"),
                 (None, None) => "a finite number".to_owned(),
             };
-            self.report(span, format!("`{path}` must be {span_text}"), None);
+            let help = "write a number within these bounds, or leave the key out for its default".to_owned();
+            self.report(span, format!("`{path}` must be {span_text}"), help);
         }
     }
 }
@@ -165,6 +167,21 @@ pub(super) fn choices(schema: &Json) -> Vec<&str> {
 
 fn wrong(schema: &Json, path: &str, found: &str) -> String {
     format!("`{path}` must be {}, and is {found}", expected(schema))
+}
+
+/// How such a value is written.
+fn form(schema: &Json, path: &str) -> String {
+    let key = path.rsplit('.').next().unwrap_or(path);
+    let key = key.split('[').next().unwrap_or(key);
+    match expected(schema) {
+        "a table" => format!("write [{path}] on a line of its own, and its keys below"),
+        "a list" => format!("write {key} = [\"…\"], with a comma between entries"),
+        "a whole number" => format!("write {key} = 3, without quotes"),
+        "a number" => format!("write {key} = 0.5, without quotes"),
+        "true or false" => format!("write {key} = true or {key} = false, without quotes"),
+        "a text in quotes" => format!("write {key} = \"…\""),
+        _ => format!("write {key} = \"35m\": units are s, m, h and d"),
+    }
 }
 
 /// What a schema asks for, in words.

@@ -12,11 +12,10 @@ const ENOUGH_DISK: u64 = 5 * 1024;
 #[must_use]
 pub fn problems(problems: &Problems) -> Vec<Check> {
     let check = |problem: &crate::config::problem::Problem| {
-        let mend = problem.help.clone().unwrap_or_else(|| "see docs/configuration.md".to_owned());
         Check::fail(
             "configuration",
             crate::output::mask::scrub(&problem.to_string()),
-            crate::output::mask::scrub(&mend),
+            crate::output::mask::scrub(&problem.help),
         )
     };
     problems.0.iter().map(check).collect()

@@ -65,9 +65,7 @@ fn problem_text(problem: &Problem, color: bool) -> String {
             }
         }
     }
-    if let Some(help) = &problem.help {
-        text.push_str(&format!("  {}: {}\n", paint("help", "36", color), tame(&scrub(help))));
-    }
+    text.push_str(&format!("  {}: {}\n", paint("help", "36", color), tame(&scrub(&problem.help))));
     text
 }
 
@@ -102,7 +100,7 @@ pub fn json(failure: &Failure) -> String {
             .map(|problem| {
                 let place = problem.place.as_ref();
                 let file = place.map(|place| place.file.as_str());
-                one(&problem.message, file, place.and_then(|place| place.line), problem.help.as_deref())
+                one(&problem.message, file, place.and_then(|place| place.line), Some(&problem.help))
             })
             .collect(),
     };

@@ -48,9 +48,11 @@ pub struct RegistryEntry {
 pub fn parse(path: &Path, text: &str) -> Result<CredentialsFile, Problems> {
     let root: Value = serde_json::from_str(text).map_err(|error| {
         let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
-        Problem::credential(format!("this is not valid JSON (at column {})", error.column()))
-            .at(Place::line(path, line))
-            .help("compare it with secrets/credentials.example.json; a comma after the last entry is a common mistake")
+        Problem::credential(
+            format!("this is not valid JSON (at column {})", error.column()),
+            "compare it with secrets/credentials.example.json; a comma after the last entry is a common mistake",
+        )
+        .at(Place::line(path, line))
     })?;
     let mut reader = Reader { path, problems: Vec::new() };
     let file = reader.file(&root);
@@ -69,16 +71,19 @@ pub fn kind_of(token: &str) -> Option<AccountKind> {
     }
 }
 
+/// What to do about a file of another shape.
+const EXAMPLE: &str = "compare it with secrets/credentials.example.json";
+/// What to do about a token that is no text.
+const TEXT: &str = "put the token in double quotes, or \"\" where there is none yet";
+
 struct Reader<'a> {
     path: &'a Path,
     problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn report(&mut self, message: String, help: Option<String>) {
-        let mut problem = Problem::credential(message).at(Place::file(self.path));
-        problem.help = help;
-        self.problems.push(problem);
+    fn report(&mut self, message: String, help: impl Into<String>) {
+        self.problems.push(Problem::credential(message, help).at(Place::file(self.path)));
     }
 
     fn keys(&mut self, map: &Map<String, Value>, at: &str, known: &[&str]) {
@@ -89,13 +94,13 @@ impl Reader<'_> {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("known are: {}", known.join(", ")),
             };
-            self.report(format!("{at} has no key \"{shown}\""), Some(help));
+            self.report(format!("{at} has no key \"{shown}\""), help);
         }
     }
 
     fn file(&mut self, root: &Value) -> CredentialsFile {
         let Some(map) = root.as_object() else {
-            self.report("the file must hold one JSON object".to_owned(), None);
+            self.report("the file must hold one JSON object".to_owned(), EXAMPLE);
             return CredentialsFile::default();
         };
         self.keys(map, "the file", &["claude_accounts", "git_tokens", "registries"]);
@@ -109,15 +114,14 @@ impl Reader<'_> {
                         let name = crate::output::mask::scrub(account.name.as_str());
                         self.report(
                             format!("two entries of claude_accounts have the name {name:?}"),
-                            Some("give each its own".to_owned()),
+                            "give each its own",
                         );
                     }
                     accounts.push(account);
                 }
             }
-            Some(_) => {
-                self.report("claude_accounts must be a list of objects with name, token and priority".to_owned(), None)
-            }
+            Some(_) => self
+                .report("claude_accounts must be a list of objects with name, token and priority".to_owned(), EXAMPLE),
         }
         let git_tokens = self.git_tokens(map.get("git_tokens"));
         let registries = registries::read(self, map.get("registries"));
@@ -128,7 +132,7 @@ impl Reader<'_> {
         let mut tokens = BTreeMap::new();
         let Some(value) = value else { return tokens };
         let Some(map) = value.as_object() else {
-            self.report("git_tokens must be an object with one token for each role".to_owned(), None);
+            self.report("git_tokens must be an object with one token for each role".to_owned(), EXAMPLE);
             return tokens;
         };
         let roles: Vec<&str> = TokenRole::ALL.iter().map(|role| role.as_str()).collect();
@@ -139,7 +143,7 @@ impl Reader<'_> {
                 Some(Value::String(token)) => {
                     tokens.insert(*role, SecretString::from(token.clone()));
                 }
-                Some(_) => self.report(format!("git_tokens.{role} must be a text in quotes"), None),
+                Some(_) => self.report(format!("git_tokens.{role} must be a text in quotes"), TEXT),
             }
         }
         tokens
@@ -147,7 +151,7 @@ impl Reader<'_> {
 
     fn account(&mut self, value: &Value, at: &str) -> Option<AccountEntry> {
         let Some(map) = value.as_object() else {
-            self.report(format!("{at} must be an object with name, token and priority"), None);
+            self.report(format!("{at} must be an object with name, token and priority"), EXAMPLE);
             return None;
         };
         self.keys(map, at, &["name", "token", "priority", "kind"]);
@@ -157,22 +161,25 @@ impl Reader<'_> {
                 Ok(name) if crate::output::mask::scrub(name.as_str()) != name.as_str() => {
                     let help =
                         "give the account a name of its own, such as main; the token stands beside it, in `token`";
-                    self.report(format!("{at}.name looks like a token"), Some(help.to_owned()));
+                    self.report(format!("{at}.name looks like a token"), help);
                     None
                 }
                 Ok(name) => Some(name),
                 Err(error) => {
-                    self.report(format!("{at}.name: {}", error.why), None);
+                    self.report(format!("{at}.name: {}", error.why), "give the account a short name, such as main");
                     None
                 }
             },
             _ => {
-                self.report(format!("{at}.name must be a text in quotes"), None);
+                self.report(
+                    format!("{at}.name must be a text in quotes"),
+                    "give the account a short name, such as main",
+                );
                 None
             }
         };
         let Some(Value::String(token)) = map.get("token") else {
-            self.report(format!("{at}.token must be a text in quotes"), None);
+            self.report(format!("{at}.token must be a text in quotes"), TEXT);
             return None;
         };
         let priority = match map.get("priority") {
@@ -180,14 +187,16 @@ impl Reader<'_> {
             Some(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
         };
         if priority.is_none() {
-            self.report(format!("{at}.priority must be a whole number; lower is tried first"), None);
+            let help = "write it in digits without quotes, such as 1: lower is tried first";
+            self.report(format!("{at}.priority must be a whole number"), help);
         }
         let kind = match map.get("kind") {
             None => Some(kind_of(token).unwrap_or(AccountKind::OAuth)),
             Some(Value::String(kind)) if kind == "oauth" => Some(AccountKind::OAuth),
             Some(Value::String(kind)) if kind == "key" => Some(AccountKind::Key),
             Some(_) => {
-                self.report(format!("{at}.kind must be \"oauth\" or \"key\""), None);
+                let help = "leave it out where the token begins with sk-ant-, which says it";
+                self.report(format!("{at}.kind must be \"oauth\" or \"key\""), help);
                 None
             }
         };

@@ -37,12 +37,11 @@ pub fn parse(path: &Path, text: &str) -> Result<Entries, Problems> {
                 if let Some(first) = entries.get(name) {
                     let first: &Entry = first;
                     problems.push(
-                        Problem::credential(format!(
-                            "{name} is set a second time (the first is on line {})",
-                            first.line
-                        ))
-                        .at(place)
-                        .help("remove one of the two lines"),
+                        Problem::credential(
+                            format!("{name} is set a second time (the first is on line {})", first.line),
+                            "remove one of the two lines",
+                        )
+                        .at(place),
                     );
                     continue;
                 }
@@ -52,7 +51,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Entries, Problems> {
                 entries.insert(name.to_owned(), Entry { value: SecretString::from(value), line: number });
             }
             Err((message, help)) => {
-                problems.push(Problem::credential(message).at(Place::line(path, number)).help(help));
+                problems.push(Problem::credential(message, help).at(Place::line(path, number)));
             }
         }
     }
@@ -69,7 +68,7 @@ fn unknown(name: &str) -> Option<Problem> {
         Some(near) => format!("did you mean {near}?"),
         None => "`hydra config schema --format markdown` lists the names that Hydra reads".to_owned(),
     };
-    Some(Problem::credential(format!("Hydra reads no variable {}", crate::output::mask::scrub(name))).help(help))
+    Some(Problem::credential(format!("Hydra reads no variable {}", crate::output::mask::scrub(name)), help))
 }
 
 type Complaint = (String, &'static str);
@@ -200,6 +199,6 @@ mod tests {
     fn a_name_set_twice_and_a_misspelt_name_are_refused() {
         assert_eq!(complaint("A=1\nA=2"), "secrets/.env:2: A is set a second time (the first is on line 1)");
         let problems = parse(Path::new(".env"), "HYDRA_BULDER_TOKEN=x").unwrap_err();
-        assert_eq!(problems.0[0].help.as_deref(), Some("did you mean HYDRA_BUILDER_TOKEN?"));
+        assert_eq!(problems.0[0].help, "did you mean HYDRA_BUILDER_TOKEN?");
     }
 }

@@ -11,6 +11,9 @@ use hydra_core::{TokenRole, ports::AccountKind, verdict::envelope::Signer, view:
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 
+/// What to do about a text that was damaged on its way here.
+const AGAIN: &str = "copy it again from where it was made";
+
 /// What the rules depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
@@ -52,7 +55,7 @@ impl Join<'_> {
     fn variable(&mut self, name: &'static str) -> Option<Held> {
         match self.environment.text(name) {
             Err(message) => {
-                self.problems.push(Problem::credential(message));
+                self.problems.push(Problem::credential(message, AGAIN));
                 return None;
             }
             Ok(Some(text)) => {
@@ -87,10 +90,8 @@ impl Join<'_> {
             None
         };
         let Some(why) = why else { return Some(held) };
-        self.problems.push(
-            Problem::credential(format!("the credential in {} {why}, so it cannot be one", held.source))
-                .help("copy it again from where it was made"),
-        );
+        self.problems
+            .push(Problem::credential(format!("the credential in {} {why}, so it cannot be one", held.source), AGAIN));
         None
     }
 
@@ -142,13 +143,10 @@ impl Join<'_> {
             if kind == AccountKind::Key {
                 if let Some(other) = keys.first() {
                     if other.value.expose_secret() != held.value.expose_secret() {
-                        self.problems.push(
-                            Problem::credential(format!(
-                                "{} and {} hold two different keys",
-                                other.source, held.source
-                            ))
-                            .help("HYDRA_ANTHROPIC_KEY is the same as ANTHROPIC_API_KEY: set one of them"),
-                        );
+                        self.problems.push(Problem::credential(
+                            format!("{} and {} hold two different keys", other.source, held.source),
+                            "HYDRA_ANTHROPIC_KEY is the same as ANTHROPIC_API_KEY: set one of them",
+                        ));
                     }
                     continue;
                 }
@@ -170,7 +168,10 @@ impl Join<'_> {
         let Some(held) = self.variable("HYDRA_SIGNING_KEY") else { return };
         match Signer::from_seed(&held.value) {
             Ok(_) => self.out.signing_key = Some(held),
-            Err(error) => self.problems.push(Problem::credential(format!("{}: {error}", held.source))),
+            Err(_) => self.problems.push(Problem::credential(
+                format!("{}: the key to sign verdicts with must be 32 bytes", held.source),
+                "write 64 hexadecimal digits (`openssl rand -hex 32` makes them), or 32 bytes as base64",
+            )),
         }
     }
 
@@ -199,7 +200,8 @@ impl Join<'_> {
         for held in self.out.tokens.values() {
             if let Some(first) = seen.insert(held.value.expose_secret(), held) {
                 self.problems.push(
-                    Problem::credential(format!("{} and {} hold the same token", first.source, held.source)).help(
+                    Problem::credential(
+                        format!("{} and {} hold the same token", first.source, held.source),
                         "each persona needs an identity of its own, or a review is worth nothing; to try Hydra alone, set identities = \"single\"",
                     ),
                 );
@@ -221,11 +223,13 @@ impl Join<'_> {
                 ));
             } else {
                 self.problems.push(
-                    Problem::credential(format!(
-                        "the token in {} is a classic one (ghp_), which can always do more than a persona may",
-                        held.source
-                    ))
-                    .help("make a fine-grained token (github_pat_) with the permissions that docs/operations/secrets.md lists, or set github.allow_classic_pat = true"),
+                    Problem::credential(
+                        format!(
+                            "the token in {} is a classic one (ghp_), which can always do more than a persona may",
+                            held.source
+                        ),
+                        "make a fine-grained token (github_pat_) with the permissions that docs/operations/secrets.md lists, or set github.allow_classic_pat = true",
+                    ),
                 );
             }
         }

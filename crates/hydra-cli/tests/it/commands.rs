@@ -247,6 +247,7 @@ error: [work]/hydra.toml:3: `github.org` must be a text in quotes, and is a whol
    :       ^
  4 | builder_token = "****************************************"
    `----
+  help: write org = "…"
 error: [work]/hydra.toml:4: there is no key `github.builder_token`
    ,-[[work]/hydra.toml:4:1]
  3 | org = 3
@@ -270,6 +271,7 @@ error: [work]/hydra.toml:7: `pipeline.stall_timeout` must be a length of time su
    :                 ^^
  8 | max_fix_rounds = 99
    `----
+  help: write stall_timeout = "35m": units are s, m, h and d
 error: [work]/hydra.toml:8: `pipeline.max_fix_rounds` must be from 0 to 20
    ,-[[work]/hydra.toml:8:18]
  7 | stall_timeout = 10
@@ -277,6 +279,7 @@ error: [work]/hydra.toml:8: `pipeline.max_fix_rounds` must be from 0 to 20
    :                  ^^
  9 | [prices."my-model"]
    `----
+  help: write a number within these bounds, or leave the key out for its default
 error: [work]/hydra.toml:9: `prices.my-model` lacks `output`
     ,-[[work]/hydra.toml:9:1]
   8 | max_fix_rounds = 99
@@ -346,6 +349,7 @@ error: [work]/hydra.toml:4: `github.api_url`: it must begin with https:// (http:
    :           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
  5 | [github.logins]
    `----
+  help: write https://api.github.com, https://HOST/api/v3 of a GitHub Enterprise Server, or leave it out
 error: [work]/hydra.toml:7: `slots.weights.builder`: such a job needs 2 slots and would never start, for slots.total is 1
    ,-[[work]/hydra.toml:7:1]
  6 | bilder = "x"
@@ -353,6 +357,7 @@ error: [work]/hydra.toml:7: `slots.weights.builder`: such a job needs 2 slots an
    : ^^^^^^^
  8 | total = 1
    `----
+  help: raise slots.total, or lower the weight
 error: [work]/hydra.toml:3: `github.repos`: "widgets" has no owner
    ,-[[work]/hydra.toml:3:9]
  2 | [github]
@@ -368,6 +373,7 @@ error: [work]/hydra.toml:3: `github.repos`: "acme/wid gets" is not a repository 
    :         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
  4 | api_url = "http://github.example.com"
    `----
+  help: write OWNER/NAME, as in the repository's address
 error: [work]/hydra.toml:6: `github.logins.bilder`: there is no token role "bilder": it is one of builder, reviewer, security, applier, orchestrator
    ,-[[work]/hydra.toml:6:10]
  5 | [github.logins]
@@ -375,6 +381,7 @@ error: [work]/hydra.toml:6: `github.logins.bilder`: there is no token role "bild
    :          ^^^
  7 | [slots]
    `----
+  help: did you mean `builder`?
 error: [work]/hydra.toml:13: `personas.al-gorithn`: there is no persona "al-gorithn"
     ,-[[work]/hydra.toml:13:1]
  12 | base = ["*.com"]
@@ -389,7 +396,7 @@ error: [work]/hydra.toml:16: `personas.clyde-barcode.stages`: there is no stage 
  16 | stages = ["security-reveiw"]
     :          ^^^^^^^^^^^^^^^^^^^
     `----
-  help: did you mean "security-review"?
+  help: did you mean `security-review`?
 error: [work]/hydra.toml:12: `egress.base`: "*.com" is not a host pattern: it stands over a public suffix, under which anybody can have a name
     ,-[[work]/hydra.toml:12:9]
  11 | [egress]
@@ -405,6 +412,7 @@ error: [work]/hydra.toml:10: `models.all`: the model "claude-opus-9" has no pric
     :       ^^^^^^^^^^^^^^^
  11 | [egress]
     `----
+  help: check its spelling, or say what it costs in [prices."claude-opus-9"]
 9 problems
 "##);
 }
@@ -423,6 +431,7 @@ error: [work]/hydra.toml:1: this is not valid TOML: unclosed table, expected `]`
    :        ^
  2 | org = "a"
    `----
+  help: look at the marked place: texts stand in quotes, lists in [], each key once; `hydra init` in an empty folder writes a whole example
 "##);
     assert_snapshot!(sandbox.run(&["--config", "elsewhere.toml", "config", "show"]).all(), @r##"
 exit 3
@@ -441,7 +450,7 @@ exit 3
 --- out
 --- err
 error: HYDRA_PROJECT_NUMBER in environment must be a whole number
-  help: it stands for the number of the Projects v2 board
+  help: write it in digits alone: it stands for the number of the Projects v2 board
 "##);
 }
 

@@ -91,6 +91,7 @@ exit 4
 error: [work]/secrets/.env: this file is empty
   help: fill it in after its example beside it, or remove it
 error: [work]/secrets/credentials.json: this is not a file
+  help: put a file there, after its example beside it, or remove it
 2 problems
 "##);
     sandbox.secret("secrets/.env", b"HYDRA_MODEL=\xff\xfe\n");
@@ -170,7 +171,8 @@ fn a_broken_signing_key_and_two_different_api_keys_are_refused() {
 exit 4
 error: environment (ANTHROPIC_API_KEY) and environment (HYDRA_ANTHROPIC_KEY) hold two different keys
   help: HYDRA_ANTHROPIC_KEY is the same as ANTHROPIC_API_KEY: set one of them
-error: environment (HYDRA_SIGNING_KEY): HYDRA_SIGNING_KEY must be 32 bytes as base64 or as 64 hexadecimal digits; `hydra init` makes one
+error: environment (HYDRA_SIGNING_KEY): the key to sign verdicts with must be 32 bytes
+  help: write 64 hexadecimal digits (`openssl rand -hex 32` makes them), or 32 bytes as base64
 2 problems
 "##);
 }
@@ -189,6 +191,7 @@ error: [work]/secrets/credentials.json: the file has no key "claude_acounts"
 error: [work]/secrets/credentials.json: git_tokens has no key "bilder"
   help: did you mean "builder"?
 error: [work]/secrets/credentials.json: git_tokens.reviewer must be a text in quotes
+  help: put the token in double quotes, or "" where there is none yet
 3 problems
 "##);
     sandbox.secret("secrets/credentials.json", "{\n  \"git_tokens\": {},\n}");

@@ -8,28 +8,32 @@ const GATE_PORTS: [u16; 3] = [53, 443, hydra_engine::frame::MODEL_PORT];
 pub(super) fn check(pass: &mut Pass<'_>) {
     for (name, pin) in &pass.values.runtime.toolchains {
         if !is_pin(pin) {
-            pass.report(&format!("runtime.toolchains.{name:?}"), NO_PIN, Some(how(pin)));
+            pass.report(&format!("runtime.toolchains.{name:?}"), NO_PIN, how(pin));
         }
     }
     for (name, service) in &pass.values.runtime.services {
         let key = format!("runtime.services.{name:?}");
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if name.is_empty() || name.len() > 20 || !name.bytes().all(good) {
-            pass.report(&key, "its name must have 1 to 20 small letters, digits or '-'", None);
+            let help = "call it by what it is, such as [runtime.services.db]";
+            pass.report(&key, "its name must have 1 to 20 small letters, digits or '-'", help);
         }
         if GATE_PORTS.contains(&service.port) || service.port == 0 {
-            let help = format!("the gate answers at {}", GATE_PORTS.map(|port| port.to_string()).join(", "));
-            pass.report(&format!("{key}.port"), format!("{} cannot be a service's", service.port), Some(help));
+            let help =
+                format!("take another: the gate answers at {}", GATE_PORTS.map(|port| port.to_string()).join(", "));
+            pass.report(&format!("{key}.port"), format!("{} cannot be a service's", service.port), help);
         }
         if !is_pin(&service.pin) {
-            pass.report(&format!("{key}.pin"), NO_PIN, Some(how(&service.image)));
+            pass.report(&format!("{key}.pin"), NO_PIN, how(&service.image));
         }
         if service.memory_mib < 16 {
-            pass.report(&format!("{key}.memory_mib"), "it must be at least 16", None);
+            let help = "write a larger number of MiB, or leave it out for 512";
+            pass.report(&format!("{key}.memory_mib"), "it must be at least 16", help);
         }
         let numbers = |text: &String| text.split(':').all(|part| part.parse::<u32>().is_ok());
         if service.user.as_ref().is_some_and(|user| !numbers(user) || user.matches(':').count() > 1) {
-            pass.report(&format!("{key}.user"), "it must be UID or UID:GID, in numbers", None);
+            let help = "write \"999\" or \"999:999\", or leave it out for the image's own";
+            pass.report(&format!("{key}.user"), "it must be UID or UID:GID, in numbers", help);
         }
     }
 }

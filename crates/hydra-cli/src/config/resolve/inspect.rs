@@ -17,11 +17,7 @@ pub(super) fn rules(pass: &mut Pass<'_>, policy: &EgressPolicy, root: &Path) -> 
     let egress = &pass.values.egress;
     if !egress.inspect.is_empty() && egress.mode == EgressMode::InContainer {
         let help = "set egress.mode = \"isolated\", or leave the hosts out".to_owned();
-        pass.report(
-            "egress.inspect",
-            "only a gate can look into requests, and mode `in-container` has none",
-            Some(help),
-        );
+        pass.report("egress.inspect", "only a gate can look into requests, and mode `in-container` has none", help);
     }
     warn_of_shared(pass, policy);
     let mut rules = BTreeMap::new();
@@ -30,14 +26,14 @@ pub(super) fn rules(pass: &mut Pass<'_>, policy: &EgressPolicy, root: &Path) -> 
         let host = match text.parse::<HostName>() {
             Ok(host) => host,
             Err(error) => {
-                pass.report(&key, error, Some("name one host; `*` cannot be looked into".to_owned()));
+                pass.report(&key, error, "name one host; `*` cannot be looked into");
                 continue;
             }
         };
         let lists = policy.base.iter().chain(policy.extra.values().flatten()).chain(&policy.floor);
         if !lists.into_iter().any(|pattern| pattern.matches(&host)) {
             let help = format!("add \"{host}\" to egress.base, egress.extra or egress.floor, or leave it out");
-            pass.report(&key, "no list lets anything reach this host, so there is nothing to look into", Some(help));
+            pass.report(&key, "no list lets anything reach this host, so there is nothing to look into", help);
         }
         if let Some(rule) = rule(pass, &key, entry, root) {
             rules.insert(host, rule);
@@ -61,11 +57,12 @@ fn warn_of_shared(pass: &mut Pass<'_>, policy: &EgressPolicy) {
 }
 
 fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<InspectRule> {
-    let methods = parsed(pass, &format!("{key}.methods"), &entry.methods);
-    let paths = parsed(pass, &format!("{key}.paths"), &entry.paths);
+    let methods = parsed(pass, &format!("{key}.methods"), &entry.methods, "write them as HTTP does: \"GET\", \"HEAD\"");
+    let paths =
+        parsed(pass, &format!("{key}.paths"), &entry.paths, "write what a path begins with, such as \"/@example/\"");
     if entry.methods.is_empty() {
         let help = "leave `methods` out for GET and HEAD, or leave the host out of the lists".to_owned();
-        pass.report(&format!("{key}.methods"), "without a method nothing can be asked", Some(help));
+        pass.report(&format!("{key}.methods"), "without a method nothing can be asked", help);
     }
     if entry.credential.is_some() && entry.paths.is_empty() {
         let help =
@@ -74,7 +71,7 @@ fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<
         pass.report(
             &format!("{key}.credential"),
             "every request to the host would be signed, whatever it asks for",
-            Some(help),
+            help,
         );
     }
     let authority = match &entry.authority_file {
@@ -82,7 +79,7 @@ fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<
         Some(file) => match authority(&root.join(file)) {
             Ok(pem) => Some(pem),
             Err(why) => {
-                pass.report(&format!("{key}.authority_file"), why, Some(NEXT.to_owned()));
+                pass.report(&format!("{key}.authority_file"), why, NEXT);
                 return None;
             }
         },
@@ -90,12 +87,17 @@ fn rule(pass: &mut Pass<'_>, key: &str, entry: &Inspect, root: &Path) -> Option<
     Some(InspectRule { methods, paths, credential: entry.credential.clone(), authority })
 }
 
-fn parsed<T: FromStr<Err = InspectError> + Ord>(pass: &mut Pass<'_>, key: &str, texts: &[String]) -> BTreeSet<T> {
+fn parsed<T: FromStr<Err = InspectError> + Ord>(
+    pass: &mut Pass<'_>,
+    key: &str,
+    texts: &[String],
+    help: &str,
+) -> BTreeSet<T> {
     let mut all = BTreeSet::new();
     for text in texts {
         match text.parse() {
             Ok(value) => _ = all.insert(value),
-            Err(error) => pass.report(key, error, None),
+            Err(error) => pass.report(key, error, help),
         }
     }
     all

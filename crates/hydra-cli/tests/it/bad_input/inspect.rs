@@ -44,12 +44,16 @@ error: [work]/hydra.toml:8: `egress.inspect."npm.example.com"`: no list lets any
 error: [work]/hydra.toml:9: `egress.inspect."npm.example.com".credential`: every request to the host would be signed, whatever it asks for
   help: name what jobs need of it, such as `paths = ["/@example/"]`, and nothing by which it tells of accounts
 error: [work]/hydra.toml:5: `egress.inspect."pypi.org".methods`: "get" is not a method of HTTP: methods are capital letters, 20 at most
+  help: write them as HTTP does: "GET", "HEAD"
 error: [work]/hydra.toml:5: `egress.inspect."pypi.org".methods`: "CONNECT" is not a method of HTTP: it is never let through
+  help: write them as HTTP does: "GET", "HEAD"
 error: [work]/hydra.toml:3: `egress.inspect."registry.npmjs.org".paths`: "b" is not the beginning of a path: it begins with a slash
+  help: write what a path begins with, such as "/@example/"
 error: [work]/hydra.toml:3: `egress.inspect."registry.npmjs.org".paths`: "/a/../b" is not the beginning of a path: no path that may be asked for begins like this
+  help: write what a path begins with, such as "/@example/"
 error: [work]/hydra.toml:11: `egress.inspect."static.crates.io".methods`: without a method nothing can be asked
   help: leave `methods` out for GET and HEAD, or leave the host out of the lists
-error: [work]/hydra.toml:12: `egress.inspect."static.crates.io".authority_file`: [work]/nope.pem: No such file or directory (os error 2)
+error: [work]/hydra.toml:12: `egress.inspect."static.crates.io".authority_file`: [work]/nope.pem: it is not there
   help: name a file of certificates in PEM, or leave it out for the authorities of the web
 "##);
 }
@@ -69,7 +73,9 @@ fn a_registrys_credential_is_named_when_it_is_missing_and_never_shown() {
 error: [work]/secrets/credentials.json: a name in registries cannot be one
   help: give it a short name of letters, digits, '-', '_' and '.'; the token stands in `token`
 error: [work]/secrets/credentials.json: registries.npm.user must be a text in quotes, without ':' and white space
+  help: leave it out where the registry asks for a token alone
 error: [work]/secrets/credentials.json: registries.x must be an object with token, and user where it needs one
+  help: write "NAME": { "token": "…" }, with "user" beside it where the registry asks for one
 "##);
 }
 
@@ -91,12 +97,15 @@ memory_mib = 1
         ""
     ), @r##"
 error: [work]/hydra.toml:2: `runtime.services."Postgres"`: its name must have 1 to 20 small letters, digits or '-'
+  help: call it by what it is, such as [runtime.services.db]
 error: [work]/hydra.toml:5: `runtime.services."Postgres".port`: 443 cannot be a service's
-  help: the gate answers at 53, 443, 8088
+  help: take another: the gate answers at 53, 443, 8088
 error: [work]/hydra.toml:8: `runtime.services."redis".pin`: it must name the image by ID or digest (sha256: and 64 digits), for a tag may be another image tomorrow
   help: write sha256:… or NAME@sha256:…, as `docker image inspect redis` shows them (Id, RepoDigests)
 error: [work]/hydra.toml:11: `runtime.services."redis".memory_mib`: it must be at least 16
+  help: write a larger number of MiB, or leave it out for 512
 error: [work]/hydra.toml:10: `runtime.services."redis".user`: it must be UID or UID:GID, in numbers
+  help: write "999" or "999:999", or leave it out for the image's own
 "##);
     assert_snapshot!(says("[runtime.services.redis]\nimage = \"redis\"\nport = 6379\n", ""), @r##"
 error: [work]/hydra.toml:1: `runtime.services.redis` lacks `pin`

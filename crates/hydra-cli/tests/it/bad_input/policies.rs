@@ -237,6 +237,6 @@ error: [work]/hydra.toml:6: `egress.extra.buildr`: there is no container type "b
 error: [work]/hydra.toml:8: `egress.extra.quality`: "10.0.0.1" is not a host pattern: it is an address: only names can be allowed
   help: write one name, such as api.example.com, or *.example.com for all of one label more
 error: [work]/hydra.toml:4: `egress.model_endpoint`: "https://models.test" is not an endpoint: the port must be a number from 1 to 65535
-  help: write HOST:PORT
+  help: write HOST:PORT, such as models.example.com:8443
 "##);
 }

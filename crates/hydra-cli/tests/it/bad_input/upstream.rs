@@ -24,13 +24,13 @@ fn an_authority_stands_for_a_model_api_over_tls_that_a_gate_signs_for() {
         )
     };
     assert_snapshot!(with(""), @r##"
-error: [work]/hydra.toml:3: `models.authority_file`: [work]/nope.pem: No such file or directory (os error 2)
+error: [work]/hydra.toml:3: `models.authority_file`: [work]/nope.pem: it is not there
   help: name a file of certificates in PEM, or leave it out for the authorities of the web
 "##);
     assert_snapshot!(with("[egress]\nmode = \"in-container\""), @r##"
 error: [work]/hydra.toml:4: `models.authority_file`: only a gate that signs for the agent can be told whom to believe
   help: set egress.mode = "isolated" and credentials.model = "withheld", or leave the file out
-error: [work]/hydra.toml:4: `models.authority_file`: [work]/nope.pem: No such file or directory (os error 2)
+error: [work]/hydra.toml:4: `models.authority_file`: [work]/nope.pem: it is not there
   help: name a file of certificates in PEM, or leave it out for the authorities of the web
 "##);
     assert_snapshot!(says("[models]\nauthority_file = \"hydra.toml\"\nbase_url = \"http://models.example.org:8080\"\n", ""), @r##"
