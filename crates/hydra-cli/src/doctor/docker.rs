@@ -111,11 +111,15 @@ async fn network(settings: &Settings, runtime: &DockerRuntime) -> Check {
         Err(error) => refused(&name, &error),
         Ok(None) => Check::ok(name, "it is not there yet; the first job makes it"),
         Ok(Some(facts)) if facts.driver == "bridge" => Check::ok(name, "it is there, a bridge"),
-        Ok(Some(facts)) => Check::fail(
-            name,
-            format!("its driver is {}, and jobs need a bridge of this machine", facts.driver),
-            format!("docker network rm {wanted}: the next job makes it anew; or name another with runtime.network"),
-        ),
+        Ok(Some(facts)) => {
+            let another = "name another with runtime.network";
+            let mend = match wanted.as_str() {
+                // Every engine has these, and keeps them.
+                "host" | "none" => another.to_owned(),
+                _ => format!("docker network rm {wanted}: the next job makes it anew; or {another}"),
+            };
+            Check::fail(name, format!("its driver is {}, and jobs need a bridge of this machine", facts.driver), mend)
+        }
     }
 }
 

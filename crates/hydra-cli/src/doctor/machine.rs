@@ -7,6 +7,8 @@ use std::{path::Path, process::Command};
 
 /// Free space that a few mirrors, bundles and images need, in MiB.
 const ENOUGH_DISK: u64 = 5 * 1024;
+/// With less than this, in MiB, the next mirror or bundle finds no room in the middle of a job.
+const LEAST_DISK: u64 = 256;
 
 /// What is wrong with the configuration, one check each.
 #[must_use]
@@ -89,14 +91,25 @@ pub fn state_folder(settings: &Settings) -> Check {
 #[must_use]
 pub fn audit(settings: &Settings) -> Check {
     let path = settings.state_dir.join("audit.jsonl");
-    if !path.exists() {
-        return Check::ok("audit log", format!("{} is not there yet", path.display()));
+    match std::fs::File::open(&path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Check::ok("audit log", format!("{} is not there yet", path.display()));
+        }
+        Err(error) => {
+            let why = format!("{} cannot be read: {}", path.display(), crate::failure::in_words(&error));
+            return Check::fail(
+                "audit log",
+                why,
+                "give it to the user who runs hydra: what is done must be written down",
+            );
+        }
     }
     match hydra_engine::audit_log::verify(&path) {
         Ok(found) => Check::ok("audit log", format!("{} entries, each tied to the one before", found.entries)),
         Err(error) => Check::fail(
             "audit log",
-            error.to_string(),
+            error.0,
             "somebody or something changed it: keep a copy as evidence, find out who, then move it away and start anew",
         ),
     }
@@ -119,42 +132,45 @@ pub fn disk(settings: &Settings) -> Check {
         Ok(room) => {
             let mib = room.blocks_available().saturating_mul(room.fragment_size()) / (1024 * 1024);
             let detail = format!("{mib} MiB free at {}", folder.display());
-            if mib >= ENOUGH_DISK {
-                Check::ok("disk", detail)
-            } else {
-                Check::warn(
-                    "disk",
-                    detail,
-                    "mirrors, bundles and images want 5 GiB; `hydra prune` removes what nobody owns",
-                )
+            let mend = "mirrors, bundles and images want 5 GiB; `hydra prune` removes what nobody owns";
+            match mib {
+                ENOUGH_DISK.. => Check::ok("disk", detail),
+                LEAST_DISK.. => Check::warn("disk", detail, mend),
+                _ => Check::fail("disk", detail, mend),
             }
         }
     }
 }
 
-/// The secrets must not be tracked by git.
+/// The secrets must not be tracked by git, nor about to be.
 #[must_use]
 pub fn ignored(settings: &Settings) -> Option<Check> {
-    let inside =
-        Command::new("git").arg("-C").arg(&settings.root).args(["rev-parse", "--is-inside-work-tree"]).output();
-    if !inside.is_ok_and(|output| output.status.success()) {
-        return None;
+    let name = "secrets";
+    let git = |args: &[&str]| Command::new("git").arg("-C").arg(&settings.root).args(args).output();
+    // Without git its own check has failed already.
+    let inside = git(&["rev-parse", "--is-inside-work-tree"]).ok()?;
+    if !inside.status.success() {
+        let checkout = settings.root.ancestors().find(|folder| folder.join(".git").exists())?;
+        let why = String::from_utf8_lossy(&inside.stderr).lines().next().unwrap_or("it says nothing").to_owned();
+        let mend = format!("git config --global --add safe.directory {}", checkout.display());
+        return Some(Check::fail(name, format!("git does not say whether it ignores them: {why}"), mend));
     }
-    let seen: Vec<&str> = ["secrets/.env", "secrets/credentials.json"]
-        .into_iter()
-        .filter(|name| settings.root.join(name).exists())
-        .filter(|name| {
-            let check = Command::new("git").arg("-C").arg(&settings.root).args(["check-ignore", "-q", name]).status();
-            !check.is_ok_and(|status| status.success())
-        })
-        .collect();
-    Some(if seen.is_empty() {
-        Check::ok("secrets", "git ignores them")
+    let says = |args: &[&str]| git(args).is_ok_and(|output| output.status.success());
+    let there =
+        ["secrets/.env", "secrets/credentials.json"].into_iter().filter(|file| settings.root.join(file).exists());
+    let (tracked, others): (Vec<&str>, Vec<&str>) =
+        there.partition(|file| says(&["ls-files", "--error-unmatch", "--", file]));
+    let seen: Vec<&str> = others.into_iter().filter(|file| !says(&["check-ignore", "-q", "--", file])).collect();
+    Some(if !tracked.is_empty() {
+        let mend = format!(
+            "git rm --cached {}, and replace every token in it: what was committed once can be read for ever",
+            tracked.join(" ")
+        );
+        Check::fail(name, format!("git tracks {}", tracked.join(" and ")), mend)
+    } else if !seen.is_empty() {
+        let why = format!("git does not ignore {}", seen.join(" and "));
+        Check::fail(name, why, "`hydra init` adds the lines to .gitignore")
     } else {
-        Check::fail(
-            "secrets",
-            format!("git does not ignore {}", seen.join(" and ")),
-            "`hydra init` adds the lines to .gitignore",
-        )
+        Check::ok(name, "git ignores them")
     })
 }

@@ -8,6 +8,7 @@ mod inspect;
 mod policies;
 mod tokens;
 mod upstream;
+mod users;
 
 use crate::{harness::Sandbox, stage::Stage};
 use hydra_cli::exit::Exit;

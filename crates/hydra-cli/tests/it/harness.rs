@@ -3,7 +3,7 @@
 use hydra_sim::github::RECORDS;
 use std::{
     ffi::OsStr,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, lchown},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -86,6 +86,14 @@ impl Sandbox {
     pub(crate) fn under(&mut self, program: &[&str]) {
         self.under = program.iter().map(|&word| word.to_owned()).collect();
     }
+    /// Every run is made by a user to whom file modes apply: root, as whom tests may run, reads everything. The sandbox is that user's.
+    pub(crate) fn as_somebody(&mut self) {
+        if self.dir.path().metadata().unwrap().uid() == 0 {
+            own(self.dir.path(), NOBODY);
+            let ids = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")];
+            self.under(&["setpriv", &ids[0], &ids[1], "--clear-groups"]);
+        }
+    }
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let words: Vec<&str> = self.under.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_hydra")]).collect();
         let mut command = Command::new(words[0]);
@@ -105,6 +113,19 @@ impl Sandbox {
             text.replace(&*self.path("work").to_string_lossy(), "[work]")
         };
         Ran { code: status.code().expect("it was not killed"), out: shown(stdout), err: shown(stderr) }
+    }
+}
+
+/// The user and group that own nothing.
+pub(crate) const NOBODY: u32 = 65534;
+
+/// Gives a folder and what is in it to this user.
+pub(crate) fn own(path: &Path, user: u32) {
+    lchown(path, Some(user), Some(user)).unwrap();
+    if path.is_dir() && !path.is_symlink() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            own(&entry.unwrap().path(), user);
+        }
     }
 }
 

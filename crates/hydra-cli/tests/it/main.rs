@@ -8,6 +8,8 @@ mod configuration;
 mod demo;
 mod dev_run;
 mod docker;
+mod doctor;
+mod doctor_docker;
 mod documents;
 mod egress;
 mod fuzz;
