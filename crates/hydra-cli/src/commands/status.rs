@@ -1,6 +1,9 @@
 //! `hydra status`: what Hydra works on, what it costs, what waits and why. Where GitHub does not answer, what this machine knows.
 
-use super::operator::{clean, looking, operator};
+use super::{
+    operator::{clean, looking, operator},
+    signals,
+};
 use crate::{
     args::StatusArgs,
     compose,
@@ -15,7 +18,7 @@ use hydra_engine::{
     Engine, Side,
     status::{LocalFacts, Overview, UnseenFacts, local},
 };
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 /// Between two looks at the jobs of this machine, where a terminal is drawn over.
 const REDRAW: Duration = Duration::from_secs(2);
@@ -47,7 +50,18 @@ async fn once(context: &Context, settings: &Settings) -> Result<Exit, Failure> {
     }
 }
 
+/// Until a signal, which is heard while GitHub is asked too.
 async fn watch(context: &Context, settings: &Settings) -> Result<Exit, Failure> {
+    signals::counted(|heard| async move {
+        tokio::select! {
+            shown = again_and_again(context, settings) => shown.map(|never| match never {}),
+            () = heard.wait(1) => Ok(Exit::Ok),
+        }
+    })
+    .await?
+}
+
+async fn again_and_again(context: &Context, settings: &Settings) -> Result<Infallible, Failure> {
     let clean = clean(settings);
     let every = settings.values.pipeline.poll_interval.std();
     let drawn = context.screen.terminal && !context.screen.json;
@@ -77,13 +91,7 @@ async fn watch(context: &Context, settings: &Settings) -> Result<Exit, Failure> 
             }
             overview::show(&context.screen, &clean, &overview.0)?;
         }
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => {
-                ended.map_err(|error| Failure::local("Ctrl-C cannot be waited for", &error))?;
-                return Ok(Exit::Ok);
-            }
-            () = tokio::time::sleep(if drawn { REDRAW.min(every) } else { every }) => {}
-        }
+        tokio::time::sleep(if drawn { REDRAW.min(every) } else { every }).await;
     }
 }
 

@@ -21,3 +21,4 @@ mod operate;
 mod scripts;
 mod secrets;
 mod stage;
+mod watch;
