@@ -2,7 +2,7 @@
 
 use crate::{
     args::Global,
-    config::{self, Loaded, Sources, environment::Environment, layers::Flag},
+    config::{self, Loaded, Settings, Sources, environment::Environment, layers::Flag},
     exit::Exit,
     failure::Failure,
     output::screen::Screen,
@@ -55,6 +55,11 @@ impl Context {
             flags.push(Flag { name: "--state-dir", key: "state.dir", value });
         }
         let sources = Sources { cwd: &self.cwd, file: self.config.as_deref(), flags, environment: &self.environment };
-        Ok(config::load(&sources)?)
+        let loaded = config::load(&sources)?;
+        let Settings { config_file, state_dir, repos, values, .. } = &loaded.settings;
+        let repos = repos.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let (github, runtime) = (&values.github.api_url, values.runtime.kind);
+        tracing::info!(file = ?config_file, state = %state_dir.display(), github, ?runtime, repos, "configuration");
+        Ok(loaded)
     }
 }

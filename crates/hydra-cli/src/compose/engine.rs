@@ -11,6 +11,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     images,
+    output::log::Logged,
 };
 use hydra_core::{
     ContainerType, IssueKey, IssueNumber, Login, Stage, TokenRole,
@@ -84,10 +85,7 @@ pub async fn engine(context: &Context, settings: &Settings, extras: Extras) -> R
     };
     let config = config(settings, logins, redactor, &extras)?;
     let engine = Engine::new(config, ports).map_err(local)?;
-    match extras.observer {
-        Some(observer) => engine.observed_by(observer).map_err(local),
-        None => Ok(engine),
-    }
+    engine.observed_by(Arc::new(Logged(extras.observer))).map_err(local)
 }
 
 fn local(error: hydra_engine::EngineError) -> Failure {

@@ -1,6 +1,10 @@
 //! Log lines on standard error: `-v` or `RUST_LOG` say how many; each is scrubbed before it is written.
 
-use std::io::{self, Write};
+use hydra_engine::observer::{Happening, Observer};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// Starts logging. `filter` is `RUST_LOG`, which wins over `-v`.
@@ -8,13 +12,38 @@ pub fn start(verbose: u8, filter: Option<&str>, json: bool, color: bool) {
     let level = match verbose {
         0 => "warn",
         1 => "info,hydra_cli=debug,hydra_engine=debug",
-        2 => "debug,hyper=info,h2=info,rustls=info",
+        2 => "debug,hyper=info,hyper_util::client::legacy::connect=debug,h2=info,rustls=info,tower=info",
         _ => "trace",
     };
     let filter = EnvFilter::try_new(filter.unwrap_or(level)).unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Scrubbed).with_ansi(color);
     // A second start (in tests) changes nothing.
     let _ = if json { builder.json().try_init() } else { builder.with_target(verbose > 1).try_init() };
+}
+
+/// Logs what an engine does, and hands it on.
+pub struct Logged(pub Option<Arc<dyn Observer>>);
+
+impl Observer for Logged {
+    fn saw(&self, happening: &Happening) {
+        match happening {
+            Happening::ActionDone { issue, action, detail } => tracing::info!(%issue, action, detail, "done"),
+            Happening::StageStarted { job, who, .. } => tracing::info!(%job, who, "started"),
+            Happening::StageEnded { key, outcome, .. } => {
+                tracing::info!(job = %key.id(), outcome = super::live::word(&outcome.kind), "ended");
+            }
+            Happening::ReasonChanged { issue, kinds, .. } => tracing::debug!(%issue, ?kinds, "reasons"),
+            // The engine itself logs what fails; the rest comes many times a second.
+            Happening::ActionFailed { .. }
+            | Happening::Trouble { .. }
+            | Happening::StageProgress { .. }
+            | Happening::Refused { .. }
+            | Happening::GateBack { .. } => {}
+        }
+        if let Some(next) = &self.0 {
+            next.saw(happening);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -21,4 +21,5 @@ mod operate;
 mod scripts;
 mod secrets;
 mod stage;
+mod verbose;
 mod watch;
