@@ -211,6 +211,62 @@ fn a_kept_stage_can_be_looked_at_with_every_other_tool_until_ctrl_c() {
 }
 
 #[test]
+fn every_command_that_a_kept_demo_prints_works_while_it_serves() {
+    let sandbox = Sandbox::new();
+    let mut demo = sandbox.command(&["demo", "--keep", "--scenario", "happy"]);
+    let mut demo = demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(demo.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.lines().last().is_some_and(|line| line.starts_with("  git clone ")) {
+        assert!(out.read_line(&mut text).unwrap() > 0, "it ended early: {text}");
+    }
+    let (_, serving) = text.split_once("Serving until Ctrl-C\n").unwrap();
+    let lines: Vec<&str> = serving.lines().map(str::trim).collect();
+    let [github, model, status, explain, curl, clone] = lines.as_slice() else { panic!("{serving}") };
+    assert!(
+        github.starts_with("GitHub   http://127.0.0.1:") && model.starts_with("model    http://127.0.0.1:"),
+        "{serving}"
+    );
+
+    // As a person types them, with hydra on the PATH.
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_hydra")).parent().unwrap();
+    let run = |line: &str| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", line]).current_dir(sandbox.path("work")).env_clear();
+        shell.env("HOME", sandbox.path("home")).env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+        let output = shell.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{line}: {}: {said}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = run(status);
+    assert!(said.contains("\nacme/words#1  ready  #2  "), "{said}");
+    let said = run(explain);
+    assert!(said.contains("\nWhy it does nothing\n  pull request #2 is ready and waits for a person\n"), "{said}");
+    // What it says of the log, under the demo's own configuration.
+    let (_, logs) = said.split_once("  `hydra logs ").unwrap();
+    let (job, _) = logs.split_once('`').unwrap();
+    let log = run(&status.replace(" status", &format!(" logs {job}")));
+    assert!(log.contains("  turn 1: ") && log.ends_with("ended: done\n"), "{log}");
+    let pulls: Value = serde_json::from_str(&run(curl)).unwrap();
+    let [pull] = pulls.as_array().unwrap().as_slice() else { panic!("{pulls}") };
+    assert_eq!((&pull["number"], &pull["head"]["ref"]), (&2.into(), &"hydra/add-word-limit".into()));
+    run(clone);
+    assert!(sandbox.work("words/openspec/changes/add-word-limit/proposal.md").is_file());
+    run(
+        "cd words && git fetch --quiet origin hydra/add-word-limit && git checkout --quiet FETCH_HEAD && sh tests/run.sh",
+    );
+
+    let folder = std::path::Path::new(status.split(' ').nth(2).unwrap()).parent().unwrap();
+    assert!(folder.is_dir(), "{}", folder.display());
+    let pid = nix::unistd::Pid::from_raw(demo.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let ended = demo.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap().as_str()), (Some(0), ""));
+    assert!(!folder.exists(), "nothing is left behind");
+}
+
+#[test]
 fn what_the_demo_lacks_on_this_machine_is_named() {
     let sandbox = Sandbox::new();
     let run = |name: &str, value: &str| {
