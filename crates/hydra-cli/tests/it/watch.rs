@@ -167,26 +167,27 @@ fn ctrl_c_ends_a_watch_though_github_does_not_answer() {
     watched.signal(Signal::SIGINT);
     let told = Instant::now();
     assert_eq!(watched.end().0, Some(0));
-    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    assert!(told.elapsed() < Duration::from_secs(20), "{:?}", told.elapsed());
 }
 
 #[test]
 fn on_a_terminal_the_status_is_drawn_over_and_ctrl_c_is_a_key() {
     let mut stage = Stage::happy();
+    stage.edit("poll_interval = \"5s\"", "poll_interval = \"60s\"");
     // `script` is the terminal; the key that is typed into it is a signal there.
     let on_a_terminal = "exec script --quiet --return --flush --command \"exec '$1' status --watch\" /dev/null";
     stage.sandbox.under(&["sh", "-c", on_a_terminal, "sh"]);
     let mut child = stage.sandbox.command(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = child.stdout.take().unwrap();
     let (mut seen, mut bytes) = (Vec::new(), [0; 4096]);
-    // Twice within the two seconds that a terminal is left as it is, not the five of the pipeline.
+    // Again after the two seconds that a terminal is left as it is, not the minute after which GitHub is asked again.
     let begun = Instant::now();
     while String::from_utf8_lossy(&seen).matches("\u{1b}[H\u{1b}[2J").count() < 2 {
         let count = out.read(&mut bytes).unwrap();
         assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
         seen.extend_from_slice(&bytes[..count]);
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(String::from_utf8_lossy(&seen).contains("acme/words#1"), "{}", String::from_utf8_lossy(&seen));
@@ -194,17 +195,16 @@ fn on_a_terminal_the_status_is_drawn_over_and_ctrl_c_is_a_key() {
 
 #[test]
 fn a_log_that_is_followed_comes_line_by_line_and_ends_with_its_job() {
-    let stage = paced(4_000);
+    let stage = paced(8_000);
     let poll = stage.spawn(&["poll"]);
     let job = stage.until_running("build");
     let watched = Watched::start(&stage.sandbox, &["logs", &job, "--follow"]);
     let mut seen = watched.until("turn 2: ");
     assert!(running(&stage.sandbox.run(&["status", "--json"]).json(), "build").is_some(), "{seen:#?}");
     // What is there so far is all, where nobody asks for more.
-    let begun = Instant::now();
     let so_far = stage.sandbox.run(&["logs", &job]);
-    assert!(so_far.code == 0 && begun.elapsed() < Duration::from_secs(2), "{:?}: {}", begun.elapsed(), so_far.all());
-    assert!(so_far.out.contains("turn 2: ") && !so_far.out.contains("turn 3: "), "{}", so_far.all());
+    assert!(so_far.code == 0 && so_far.out.contains("turn 2: "), "{}", so_far.all());
+    assert!(!so_far.out.contains("turn 3: "), "it waited: {}", so_far.all());
     seen.extend(watched.until("turn 3: "));
     let (code, rest, err) = watched.end();
     assert_eq!((code, err.as_str()), (Some(0), ""));
