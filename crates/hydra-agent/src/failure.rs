@@ -1,6 +1,8 @@
 //! Why the wrapper itself ended a job, with the exit code that stands for it.
 
+use crate::room;
 use hydra_core::contract_files::exit;
+use std::path::Path;
 
 /// A step of the wrapper that could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,24 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The reason alone, where the step and the exit code say the rest.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Self::Contract(why) | Self::Workspace(why) | Self::Outputs(why) => why.clone(),
+            Self::Fence(error) => error.to_string(),
+            Self::Driver(_) => self.to_string(),
+        }
+    }
+    /// With the word that one of these places is full, where that is so.
+    pub(crate) fn for_want_of_room(mut self, places: &[&Path]) -> Self {
+        if let Self::Workspace(why) | Self::Outputs(why) = &mut self
+            && let Some(lacking) = places.iter().find_map(|place| room::lacking(place))
+        {
+            // In front: what follows may be cut.
+            *why = format!("{lacking}; {why}");
+        }
+        self
+    }
     /// The step's name, as events spell it.
     pub(crate) const fn step(&self) -> &'static str {
         match self {

@@ -141,10 +141,11 @@ pub(crate) fn refuse(
     sink: &mut EventSink,
     scrub: &Scrub,
 ) -> i32 {
-    let mut said = failure.to_string();
+    let (mut said, mut why) = (failure.to_string(), failure.why());
     scrub.text(&mut said);
+    scrub.text(&mut why);
     say(&said);
-    let end = AgentEnd::Refused { step: failure.step().to_owned(), detail: crate::events::cut(&said, 4_000) };
+    let end = AgentEnd::Refused { step: failure.step().to_owned(), detail: crate::events::cut(&why, 4_000) };
     let mut written = sink.emit(EventKind::Ended { end: end.clone(), reported: None }).is_ok();
     if let Some(job) = job {
         let (schema, summary, commands) = (SCHEMA, String::new(), Vec::new());

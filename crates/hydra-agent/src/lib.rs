@@ -25,6 +25,7 @@ mod probe;
 mod process;
 mod quality;
 mod relay;
+mod room;
 mod scrub;
 mod services;
 mod work;

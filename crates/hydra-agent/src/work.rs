@@ -45,6 +45,10 @@ pub(crate) struct Work<'a> {
 
 impl Work<'_> {
     pub(crate) fn carry_out(&self, sink: &mut EventSink) -> Result<i32, Failure> {
+        self.work(sink).map_err(|failure| failure.for_want_of_room(&[&self.args.workspace, &self.args.out]))
+    }
+
+    fn work(&self, sink: &mut EventSink) -> Result<i32, Failure> {
         let job = &self.contract.job;
         sink.step("contract", format!("{} of {} for {}", job.stage, job.issue, job.job))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
