@@ -2,8 +2,10 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod container;
+mod demo;
 mod documents;
 mod fence;
 mod images;
 mod stories;
 mod targets;
+mod wrapper;

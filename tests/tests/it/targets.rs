@@ -7,10 +7,10 @@ mod gate;
 mod hunks;
 mod in_container;
 mod moves;
-mod package;
+pub(crate) mod package;
 mod reach;
 mod script;
-mod stage;
+pub(crate) mod stage;
 
 use crate::stories::{
     hands::{envelope, holds},
@@ -105,7 +105,7 @@ fn is_ready_at_once(target: &Target, package: &Package) {
 }
 
 /// Events of a stream that tell of a tool's failure.
-fn failed_calls(log: &str) -> Vec<String> {
+pub(crate) fn failed_calls(log: &str) -> Vec<String> {
     let events = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     events
         .filter(|event| event["event"] == "tool_result" && event["ok"] == false)

@@ -23,7 +23,7 @@ use hydra_core::{TokenRole, record::RunRecord};
 use hydra_engine::Ended;
 use hydra_sim::{
     github::{Issue, Pull, Sim, SimConfig},
-    model::{Adjust, Authority, ModelConfig, ModelSim},
+    model::{Adjust, Authority, ModelConfig, ModelSim, Script},
 };
 use std::{
     collections::BTreeMap,
@@ -74,8 +74,12 @@ pub(crate) struct Play {
     pub(crate) adjust: Vec<Adjust>,
     /// Further lines of `hydra.toml`.
     pub(crate) more: String,
-    /// Further lines of its `[egress]`.
+    /// Further lines of its `[egress]`, `[pipeline]` and `[runtime]`.
     pub(crate) egress: String,
+    pub(crate) pipeline: String,
+    pub(crate) runtime: String,
+    /// What the model says, instead of the way from one release to the next.
+    pub(crate) script: Option<Script>,
     /// The model speaks TLS, under a certificate of its own.
     pub(crate) tls: bool,
 }
@@ -113,7 +117,7 @@ impl Target {
         let github = Sim::start(SimConfig::default()).await.expect("GitHub");
         let gateway = Bridge::documented().gateway();
         let listen = Some(SocketAddr::new(gateway, 0));
-        let script = script(package, built, play.adjust);
+        let script = play.script.clone().unwrap_or_else(|| script(package, built, play.adjust.clone()));
         let authority = play.tls.then(|| Authority::new().expect("an authority"));
         let certificate = authority.as_ref().map(|authority| authority.issue(&[MODEL]).expect("a certificate"));
         let tls = certificate.map(|certificate| (SocketAddr::new(gateway, 0), certificate));
@@ -128,12 +132,12 @@ impl Target {
         let team = tempfile::tempdir().expect("a folder");
         let hosts = BTreeMap::from([(MODEL.to_owned(), gateway.to_string())]);
         let target = Self { github, model, repo, branch, team, issue, instance, hosts };
-        target.write_team(toolchain, authority.as_ref().map(Authority::pem), [&play.egress, &play.more]);
+        target.write_team(toolchain, authority.as_ref().map(Authority::pem), &play);
         target
     }
 
     /// What `hydra init` would have been filled in with.
-    fn write_team(&self, toolchain: Option<&Toolchain>, authority: Option<&str>, [egress, more]: [&str; 2]) {
+    fn write_team(&self, toolchain: Option<&Toolchain>, authority: Option<&str>, play: &Play) {
         let at = |name: &str| self.team.path().join(name);
         let lock = root().canonicalize().expect("a checkout").join("target/images.lock.json");
         let (endpoint, models) = match (authority, self.model.tls_address()) {
@@ -157,6 +161,7 @@ repos = [{repo:?}]
 
 [pipeline]
 poll_interval = "5s"
+{pipeline}
 
 [models]
 {models}
@@ -167,6 +172,7 @@ dir = "state"
 [runtime]
 kind = "docker"
 image_lock = {lock:?}
+{runtime}
 
 # The scripted model is all that an agent reaches.
 [egress]
@@ -184,8 +190,11 @@ applier = []
             instance = self.instance,
             api = self.github.base_url().trim_end_matches('/'),
             repo = self.repo,
+            pipeline = play.pipeline,
+            runtime = play.runtime,
+            egress = play.egress,
         );
-        toml.push_str(more);
+        toml.push_str(&play.more);
         if let Some(image) = toolchain {
             toml.push_str(&format!("\n[runtime.toolchains]\n{:?} = {:?}\n", image.name, image.id));
         }
