@@ -1,5 +1,6 @@
 //! The images that `cargo xtask images` builds: what is in them, what may not be, and that the documented command line works on them.
 
+mod base;
 pub(crate) mod bridge;
 mod contents;
 pub(crate) mod literal;
