@@ -121,6 +121,14 @@ pub(super) fn stays(found: &ContainerInspectResponse) -> bool {
     runs(found) || found.state.as_ref().and_then(|state| state.restarting) == Some(true)
 }
 
+/// When a container ended; `None` while it runs, or where the engine does not say.
+pub(super) fn ended_at(found: &ContainerInspectResponse) -> Option<Timestamp> {
+    match status(found.state.as_ref()?) {
+        RuntimeStatus::Exited { at, .. } => Some(at),
+        RuntimeStatus::Created | RuntimeStatus::Running | RuntimeStatus::Lost { .. } => None,
+    }
+}
+
 /// Whether a container runs, asleep or not.
 pub(super) fn runs(found: &ContainerInspectResponse) -> bool {
     found.state.as_ref().is_some_and(|state| status(state) == RuntimeStatus::Running)

@@ -18,7 +18,7 @@ impl Engine {
     pub(super) async fn told_so_far(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
         let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
         // First: what a gate says before it ends is read after its end was seen.
-        let gone = self.gone_for_good(&gate).await?;
+        let gone = self.gone_for_good(job, &gate).await?;
         let mut lines = self.lines(job, &gate).await?;
         lines.extend(gone);
         Ok(lines)
@@ -27,8 +27,7 @@ impl Engine {
     /// Ends the gate of a job and returns everything that it told. Empty where there is none.
     pub(super) async fn told(&self, job: &str) -> Result<Vec<GateLine>, RuntimeError> {
         let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
-        // One that was ended here says goodbye with 0.
-        let gone = self.gone_for_good(&gate).await?.filter(|line| *line != GateLine::Gone { exit: Some(0) });
+        let gone = self.gone_for_good(job, &gate).await?;
         let options = StopContainerOptions { t: Some(GOODBYE), signal: Some("SIGTERM".to_owned()) };
         match self.docker.stop_container(&gate, Some(options)).await {
             Ok(()) => {}
@@ -40,10 +39,16 @@ impl Engine {
         Ok(lines)
     }
 
-    /// Whether a gate has ended without the engine starting it again.
-    async fn gone_for_good(&self, gate: &str) -> Result<Option<GateLine>, RuntimeError> {
+    /// Whether a gate has ended without the engine starting it again, while its job was at work. One that ends after its job was ended here,
+    /// however it took that.
+    async fn gone_for_good(&self, job: &str, gate: &str) -> Result<Option<GateLine>, RuntimeError> {
         let found = self.inspect(gate).await?;
         if found.as_ref().is_some_and(convert::stays) {
+            return Ok(None);
+        }
+        let job = self.inspect(job).await?;
+        let after = job.as_ref().and_then(convert::ended_at).zip(found.as_ref().and_then(convert::ended_at));
+        if after.is_some_and(|(job, gate)| job <= gate) {
             return Ok(None);
         }
         let exit = found.and_then(|found| found.state).and_then(|state| state.exit_code);

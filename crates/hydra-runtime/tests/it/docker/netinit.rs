@@ -9,6 +9,7 @@ use super::{
 };
 use futures_util::{StreamExt as _, stream};
 use hydra_core::{
+    egress::gate::GateLine,
     job::{ImageRef, JobSpec, Network},
     ports::{Runtime as _, RuntimeErrorKind, Started},
 };
@@ -303,4 +304,32 @@ async fn row_05_whatever_goes_wrong_inside_a_fence_the_job_does_not_start_and_th
         assert!(events.contains(&format!("start {job}-holder-")), "{job}: {events}");
         assert!(!events.lines().any(|line| line.ends_with(&format!(" {job}"))), "{job}: {events}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs docker, images"]
+async fn a_gate_that_is_deaf_to_its_goodbye_is_ended_and_is_none_that_broke_down() {
+    let mut yard = Yard::new();
+    let mut spec = yard.job("exit 0");
+    let network = gated(&yard, &mut spec);
+    closed_network(&network);
+    let deaf = r#"[ "$1" = serve ] && { trap '' TERM; /usr/local/bin/hydra-gate.real "$@"; exit; }; real "$@""#;
+    let image = image(&format!("{}-deaf", yard.instance), &[(GATE, deaf)]);
+    let Network::Gated(gate) = &mut spec.network else { unreachable!() };
+    gate.image = image.clone();
+    let id = spec.key.id();
+    yard.runtime.start(&spec).await.unwrap();
+    assert_eq!(super::exit(&yard.runtime, &spec).await, (0, false));
+    let first = yard.runtime.collect(&id, 1000).await.unwrap().gate;
+    let code = docker(&["inspect", "-f", "{{.State.ExitCode}}", &super::range::part(&spec, "gate")]);
+    assert_eq!(code, "137", "it was killed");
+    // Another orchestrator asks once more.
+    let again = yard.runtime.collect(&id, 1000).await.unwrap().gate;
+    let told = yard.runtime.told(&id).await.unwrap();
+    let gone = |lines: &[GateLine]| lines.iter().any(|line| matches!(line, GateLine::Gone { .. }));
+    assert!(!gone(&first) && first.len() >= 2, "{first:#?}");
+    assert_eq!((&again, &told), (&first, &first));
+    yard.clear().await;
+    docker(&["network", "rm", &network]);
+    docker(&["rmi", &image.pin]);
 }
