@@ -2,12 +2,14 @@
 //! network without one. The two take turns, so that what disturbs one disturbs the other.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run ends with its cause")]
 
-#[path = "fenced_start/events.rs"]
+#[path = "engine/events.rs"]
 mod events;
 #[path = "../tests/it/docker/image.rs"]
 mod image;
 #[path = "../tests/it/jobs.rs"]
 mod jobs;
+#[path = "fenced_start/steps.rs"]
+mod steps;
 
 use hydra_core::{
     ContainerType,
@@ -83,7 +85,7 @@ async fn compare(runtime: &DockerRuntime, instance: &str, images: &Images, netwo
         if round >= WARM_UP {
             plain.push(without);
             fenced.push(with);
-            parts.push(events::parts(instance, spec.key.id().as_str(), begun));
+            parts.push(steps::parts(instance, spec.key.id().as_str(), begun));
         }
     }
     let (plain, fenced) = (middle(plain), middle(fenced));
