@@ -445,7 +445,7 @@ fn policy() -> PlanPolicy {
 }
 
 /// One line for an action.
-fn brief(action: &Action) -> String {
+pub(crate) fn brief(action: &Action) -> String {
     match action {
         Action::StartJob(order) => {
             let account = order.account.as_ref().map_or("-", |account| account.as_str());
