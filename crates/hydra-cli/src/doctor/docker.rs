@@ -110,6 +110,11 @@ async fn network(settings: &Settings, runtime: &DockerRuntime) -> Check {
     match runtime.network(wanted).await {
         Err(error) => refused(&name, &error),
         Ok(None) => Check::ok(name, "it is not there yet; the first job makes it"),
+        Ok(Some(facts)) if facts.driver == "bridge" && facts.internal => Check::warn(
+            name,
+            "it is internal: nothing but what stands on it is reached through it, no model API and no registry of the internet",
+            format!("if that is not meant: docker network rm {wanted}, and the next job makes it anew"),
+        ),
         Ok(Some(facts)) if facts.driver == "bridge" => Check::ok(name, "it is there, a bridge"),
         Ok(Some(facts)) => {
             let another = "name another with runtime.network";

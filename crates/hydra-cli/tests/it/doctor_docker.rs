@@ -84,6 +84,13 @@ FAIL network [network] its driver is ipvlan, and jobs need a bridge of this mach
         let told = said(&ran, "FAIL", &format!("network {predefined}"));
         assert!(told.contains("-> name another with runtime.network"), "{told}");
     }
+    docker(&["network", "create", "--internal", &name]);
+    let ran = doctor(&team("networks", &format!("network = {name:?}")));
+    docker(&["network", "rm", &name]);
+    assert_snapshot!(said(&ran, "warn", &format!("network {name}")).replace(&name, "[network]"), @r##"
+warn network [network] it is internal: nothing but what stands on it is reached through it, no model API and no registry of the internet
+-> if that is not meant: docker network rm [network], and the next job makes it anew
+"##);
     // Made by the first job.
     let stage = team("networks", &format!("network = {name:?}"));
     let ran = doctor(&stage);

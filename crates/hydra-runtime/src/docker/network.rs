@@ -29,6 +29,8 @@ pub struct NetworkFacts {
     pub driver: String,
     /// The addresses of this machine on it: where jobs reach what listens here.
     pub gateways: Vec<IpAddr>,
+    /// The engine leads nothing from it to the outside.
+    pub internal: bool,
 }
 
 impl Engine {
@@ -84,7 +86,9 @@ impl Engine {
                     // The engine may write the gateway with the length of its prefix.
                     config.gateway.as_deref()?.split('/').next()?.parse().ok()
                 });
-                Ok(Some(NetworkFacts { driver: found.driver.unwrap_or_default(), gateways: gateways.collect() }))
+                let gateways = gateways.collect();
+                let internal = found.internal.unwrap_or_default();
+                Ok(Some(NetworkFacts { driver: found.driver.unwrap_or_default(), gateways, internal }))
             }
             Err(cause) if is_missing(&cause) => Ok(None),
             Err(cause) => Err(explain(&format!("cannot look at the network {name}"), &cause)),
