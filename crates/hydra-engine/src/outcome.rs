@@ -18,7 +18,7 @@ use hydra_core::{
     AccountName, JobId, Stage, Timestamp, Tokens,
     agent_event::AgentEvent,
     contract_files::{self, JobResult, exit},
-    egress::gate::GateLine,
+    egress::{Told, gate::GateLine},
     job::{Observed, RuntimeStatus},
     money::Spend,
     plan::{JobOutcome, OutcomeKind, StopReason},
@@ -160,6 +160,8 @@ pub(crate) async fn judged(
             OutcomeKind::Refused { .. } if guessed => unknown(),
             kind => kind,
         },
+        // Whatever it says itself: it had no world any more, and may be the cause of that.
+        (Some(_), _) if Told::of(&out.gate).is_some_and(|told| told.gone) => broken("gate", GATE_GONE.to_owned()),
         (Some(code), _) => ends::of(&left, code),
     };
     Ok(Some(settle(shared, job, spend, kind, traffic)))
@@ -186,6 +188,9 @@ fn unknown() -> OutcomeKind {
     let why = "the state folder does not know what it was started with, so its work cannot be judged".to_owned();
     OutcomeKind::Outage { class: "vanished", why }
 }
+
+/// Why a job came to nothing whose gate did not come back.
+pub(crate) const GATE_GONE: &str = "its gate broke down for good, so that it reached nothing any more";
 
 /// What a stop from outside means. A job that did its work before the stop reached it did its work.
 fn stopped(code: Option<i64>, stop: Option<&StopNote>) -> Option<OutcomeKind> {

@@ -4,7 +4,7 @@ use super::{Shared, Watched};
 use crate::{
     egress_note,
     observer::Happening,
-    outcome::counted,
+    outcome::{GATE_GONE, counted},
     stops::{Halt, StopNote},
 };
 use hydra_core::{
@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How often a gate is asked.
 const OFTEN: Duration = Duration::from_secs(10);
 
+/// So often a gate is found gone before it is believed.
+const TWICE: u32 = 2;
+
 /// How far a job's gate was heard.
 #[derive(Default)]
 pub(super) struct Hearing {
@@ -24,8 +27,10 @@ pub(super) struct Hearing {
     next: Option<Timestamp>,
     refused: u64,
     restarts: u32,
-    /// Nobody stands between it and the world any more, so it has no world.
-    gone: bool,
+    /// Whether it was ever heard.
+    heard: bool,
+    /// How often in a row it was found gone for good: nobody stands between the job and the world any more, so it has no world.
+    gone: u32,
     /// What it has counted itself of what the API said: an agent that says less has used no less.
     spend: Spend,
 }
@@ -56,14 +61,20 @@ impl Hearing {
             }
         };
         let Some(told) = told else {
-            self.next = None;
+            // One that was heard and is not there any more was taken away.
+            if self.heard {
+                self.gone += 1;
+            } else {
+                self.next = None;
+            }
             return;
         };
+        self.heard = true;
         if told.restarts != self.restarts {
             self.restarts = told.restarts;
             shared.observer.saw(&Happening::GateBack { key: watched.key.clone(), times: told.restarts });
         }
-        self.gone = told.gone;
+        self.gone = if told.gone { self.gone + 1 } else { 0 };
         if told.refusals() == self.refused {
             return;
         }
@@ -88,10 +99,10 @@ impl Hearing {
         Spend { tokens, cost: said.cost.max(self.spend.cost), turns: said.turns }
     }
 
-    /// Why a job whose gate is gone for good is not left to wait for its time to run out.
+    /// Why a job whose gate is gone for good is not left to wait for its time to run out. Found so twice: where the engine itself goes down, a
+    /// gate is quicker than its job.
     pub(super) fn halt(&self, now: Timestamp) -> Option<StopNote> {
-        let detail = "its gate broke down for good, so that it reaches nothing any more";
-        self.gone.then(|| StopNote { why: Halt::Gate, detail: detail.to_owned(), at: now })
+        (self.gone >= TWICE).then(|| StopNote { why: Halt::Gate, detail: GATE_GONE.to_owned(), at: now })
     }
 
     /// How long until it is asked again.

@@ -6,10 +6,12 @@ use super::{
     trouble::{explain, is_missing, status},
 };
 use bollard::query_parameters::StopContainerOptions;
-use hydra_core::{egress::gate::GateLine, ports::RuntimeError};
+use hydra_core::{SignedDuration, egress::gate::GateLine, ports::RuntimeError};
 
 /// How long a gate may take to say everything, in seconds.
 const GOODBYE: i32 = 5;
+/// What ends within so long of each other ended for one reason.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(15);
 /// It does not run any more.
 const NOT_MODIFIED: u16 = 304;
 
@@ -19,6 +21,9 @@ impl Engine {
         let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
         // First: what a gate says before it ends is read after its end was seen.
         let gone = self.gone_for_good(job, &gate).await?;
+        // A job that has ended as well, or is not there any more, has lost nothing by it.
+        let runs = gone.is_some() && self.inspect(job).await?.as_ref().is_some_and(convert::runs);
+        let gone = gone.filter(|_| runs);
         let mut lines = self.lines(job, &gate).await?;
         lines.extend(gone);
         Ok(lines)
@@ -40,7 +45,7 @@ impl Engine {
     }
 
     /// Whether a gate has ended without the engine starting it again, while its job was at work. One that ends after its job was ended here,
-    /// however it took that.
+    /// however it took that; of two that end within seconds of each other, the engine itself or the machine went down.
     async fn gone_for_good(&self, job: &str, gate: &str) -> Result<Option<GateLine>, RuntimeError> {
         let found = self.inspect(gate).await?;
         if found.as_ref().is_some_and(convert::stays) {
@@ -48,7 +53,7 @@ impl Engine {
         }
         let job = self.inspect(job).await?;
         let after = job.as_ref().and_then(convert::ended_at).zip(found.as_ref().and_then(convert::ended_at));
-        if after.is_some_and(|(job, gate)| job <= gate) {
+        if after.is_some_and(|(job, gate)| job.duration_since(gate) < TOGETHER) {
             return Ok(None);
         }
         let exit = found.and_then(|found| found.state).and_then(|state| state.exit_code);
