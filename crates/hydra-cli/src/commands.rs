@@ -70,11 +70,23 @@ pub fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
 
 /// Runs what needs a reactor, and joins it.
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    Ok(reactor()?.block_on(work))
+}
+
+/// The same for what only looks: a look-up of a name that nobody answers is a thread that cannot be stopped, and whoever said Ctrl-C does
+/// not wait for it.
+fn block_on_looking<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = reactor()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+fn reactor() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, format!("no threads could be started: {error}")))?;
-    Ok(runtime.block_on(work))
+        .map_err(|error| Failure::new(Exit::Internal, format!("no threads could be started: {error}")))
 }
 
 /// The issue that an argument names.

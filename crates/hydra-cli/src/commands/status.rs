@@ -25,7 +25,7 @@ const REDRAW: Duration = Duration::from_secs(2);
 
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let settings = context.load()?.settings;
-    super::block_on(async {
+    super::block_on_looking(async {
         if args.watch { watch(context, &settings).await } else { once(context, &settings).await }
     })?
 }

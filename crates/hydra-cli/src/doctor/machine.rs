@@ -152,7 +152,11 @@ pub fn ignored(settings: &Settings) -> Option<Check> {
     if !inside.status.success() {
         let checkout = settings.root.ancestors().find(|folder| folder.join(".git").exists())?;
         let why = String::from_utf8_lossy(&inside.stderr).lines().next().unwrap_or("it says nothing").to_owned();
-        let mend = format!("git config --global --add safe.directory {}", checkout.display());
+        let mend = if why.contains("ownership") {
+            format!("git config --global --add safe.directory {}", checkout.display())
+        } else {
+            format!("look with `git -C {} status`", checkout.display())
+        };
         return Some(Check::fail(name, format!("git does not say whether it ignores them: {why}"), mend));
     }
     let says = |args: &[&str]| git(args).is_ok_and(|output| output.status.success());
