@@ -152,7 +152,8 @@ async fn job(runtime: &DockerRuntime, instance: &str, spec: &JobSpec) -> Parts {
     assert!(collected.files.is_empty());
     // The engine tells of the archive when it has unpacked it.
     let events = events::since(instance, since);
-    let filled = events.iter().find(|event| event.action == "extract-to-dir").unwrap().at;
+    let filler = |event: &&events::Event| event.role.is_none() && event.name.starts_with(id.as_str());
+    let filled = events.iter().filter(filler).find(|event| event.action == "extract-to-dir").unwrap().at;
     let filling = filled.saturating_sub(since);
     Parts { start: started - begun, output: ended - started, results: taken - ended, removal, filling }
 }

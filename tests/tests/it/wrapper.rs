@@ -151,9 +151,9 @@ async fn a_workspace_that_eats_the_memory_ends_the_container_and_it_is_said_why(
 async fn an_agent_that_says_nothing_for_too_long_is_interrupted_and_it_is_said() {
     let package = words();
     let play = once(vec![bash("sleep 300"), say("Never.")]);
-    let pipeline = format!("stall_timeout = \"6s\"\n{}", play.pipeline);
-    let begun = Instant::now();
+    let pipeline = format!("stall_timeout = \"20s\"\n{}", play.pipeline);
     let target = Target::with(&package, &package.to, None, Play { pipeline, ..play }).await;
+    let begun = Instant::now();
     target.run().await;
     let entry = the_broken_one(&target);
     holds(&entry.note, &["it stalled: "]);

@@ -19,9 +19,14 @@ const SOCKET: &str = "/var/run/docker.sock";
 fn team(instance: &str, more: &str) -> Stage {
     let stage = Stage::happy();
     images_that_are_here(&stage.sandbox);
-    stage.edit("instance = \"test\"", &format!("instance = {instance:?}"));
+    stage.edit("instance = \"test\"", &format!("instance = {:?}", own(instance)));
     stage.edit("kind = \"process\"", &format!("kind = \"docker\"\n{more}"));
     stage
+}
+
+/// A name that no other process on this engine uses.
+fn own(instance: &str) -> String {
+    format!("{instance}-{}", std::process::id())
 }
 
 fn doctor(stage: &Stage) -> Ran {
@@ -43,16 +48,17 @@ fn pin(stage: &Stage, image: &str, pin: Option<&str>) {
 #[ignore = "needs docker, images"]
 fn containers_that_nobody_owns_are_named_and_pruned() {
     let stage = team("leftovers", "");
-    let issue = serde_json::json!({ "repo": crate::stage::REPO, "number": 99 });
+    let issue = serde_json::json!({ "repo": crate::stage::REPO, "number": std::process::id() });
     let key = serde_json::json!({ "issue": issue, "generation": 1, "stage": "build", "round": 0, "attempt": 0 });
     let key: hydra_core::job::JobKey = serde_json::from_value(key).unwrap();
     let (name, labels) = (key.id().to_string(), format!("hydra.key={}", serde_json::to_string(&key).unwrap()));
-    docker(&["create", "--name", &name, "--label", "hydra.instance=leftovers", "--label", &labels, "hydra-builder"]);
+    let instance = format!("hydra.instance={}", own("leftovers"));
+    docker(&["create", "--name", &name, "--label", &instance, "--label", &labels, "hydra-builder"]);
     let ran = doctor(&stage);
     let told = said(&ran, "warn", "containers").replace(&name, "[job]");
     let pruned = stage.sandbox.run(&["prune"]);
     // Whatever was said, nothing is left of it.
-    let gone = left("leftovers");
+    let gone = left(&own("leftovers"));
     if !gone.is_empty() {
         docker(&["rm", "--force", &name]);
     }
@@ -99,7 +105,7 @@ ok network [network] it is not there yet; the first job makes it
 "##);
     // The proof of the fence was a job.
     docker(&["network", "rm", &name]);
-    assert_eq!(left("networks"), "");
+    assert_eq!(left(&own("networks")), "");
 }
 
 #[test]
@@ -114,7 +120,7 @@ fn an_image_without_a_fence_is_found_out() {
 FAIL egress isolated after step gate: the wrapper ended with N: -V, --version Print version
 -> each job would be refused: the kernel needs nf_tables and nfnetlink_log, and the engine NET_ADMIN
 "##);
-    assert_eq!(left("unfenced"), "");
+    assert_eq!(left(&own("unfenced")), "");
 }
 
 #[test]
@@ -150,7 +156,7 @@ FAIL toolchain the image rust (shaN:N) is not there
 FAIL side service the image postgres (shaN:N) is not there
 -> build the images with `cargo xtask images`, or pull the one that the lock file pins
 "##);
-    assert_eq!(left("pins"), "");
+    assert_eq!(left(&own("pins")), "");
 }
 
 #[test]
@@ -162,7 +168,7 @@ fn the_fence_of_the_agents_own_container_is_proved_and_what_it_does_not_hold_is_
     assert!(said(&ran, "ok", "egress in-container").contains("proved in "), "{}", ran.all());
     let told = said(&ran, "warn", "egress: not held");
     assert!(told.contains("37: a credential") && told.contains("-> egress.mode = \"isolated\" holds them"), "{told}");
-    assert_eq!((ran.code, left("inside").as_str()), (0, ""), "{}", ran.all());
+    assert_eq!((ran.code, left(&own("inside")).as_str()), (0, ""), "{}", ran.all());
 }
 
 /// What the engine says of itself, and what one says whose kernel does not count swap. The two are of one length.
@@ -210,5 +216,5 @@ fn an_engine_that_lets_jobs_swap() {
 warn docker engine it cannot keep containers from swapping, so a job may use twice its memory
 -> boot the kernel with swapaccount=N, or turn swap off
 "##);
-    assert_eq!(left("swaps"), "");
+    assert_eq!(left(&own("swaps")), "");
 }

@@ -150,7 +150,16 @@ fn ctrl_c_ends_a_watch_though_github_does_not_answer() {
     let api = stage.github.base_url().to_owned();
     stage.edit(&format!("api_url = \"{api}\""), &format!("api_url = \"http://{}\"", silent.local_addr().unwrap()));
     let watched = Watched::start(&stage.sandbox, &["status", "--watch"]);
-    let _asked = silent.accept().unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let begun = Instant::now();
+    let _asked = loop {
+        match silent.accept() {
+            Ok(asked) => break asked,
+            Err(cause) => assert_eq!(cause.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody is asked");
+        std::thread::sleep(Duration::from_millis(20));
+    };
     watched.signal(Signal::SIGINT);
     assert_eq!(watched.end().0, Some(0));
 
@@ -177,7 +186,10 @@ fn on_a_terminal_the_status_is_drawn_over_and_ctrl_c_is_a_key() {
     // `script` is the terminal; the key that is typed into it is a signal there.
     let on_a_terminal = "exec script --quiet --return --flush --command \"exec '$1' status --watch\" /dev/null";
     stage.sandbox.under(&["sh", "-c", on_a_terminal, "sh"]);
-    let mut child = stage.sandbox.command(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let child = stage.sandbox.command(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // Its end is the terminal's: then everything on it ends.
+    let mut ended = Watched { child, lines: channel().1 };
+    let child = &mut ended.child;
     let mut out = child.stdout.take().unwrap();
     let (mut seen, mut bytes) = (Vec::new(), [0; 4096]);
     // Again after the two seconds that a terminal is left as it is, not the minute after which GitHub is asked again.
@@ -195,7 +207,7 @@ fn on_a_terminal_the_status_is_drawn_over_and_ctrl_c_is_a_key() {
 
 #[test]
 fn a_log_that_is_followed_comes_line_by_line_and_ends_with_its_job() {
-    let stage = paced(8_000);
+    let stage = paced(20_000);
     let poll = stage.spawn(&["poll"]);
     let job = stage.until_running("build");
     let watched = Watched::start(&stage.sandbox, &["logs", &job, "--follow"]);
