@@ -189,6 +189,8 @@ async fn row_06_a_gate_that_is_killed_comes_back_and_one_that_is_gone_for_good_o
     assert_eq!((begun(&told), told.last()), (3, Some(&GateLine::Gone { exit: Some(137) })), "{told:#?}");
     assert_eq!(status(&runtime, &spec).await, Some(RuntimeStatus::Running));
     assert_eq!(runtime.start(&spec).await, Ok(Started::Adopted));
+    // Of a job that ends within 15 s of its gate, one reason ended both.
+    tokio::time::sleep(Duration::from_secs(16)).await;
     runtime.stop(&id, Duration::ZERO).await.unwrap();
     for _ in 0..2 {
         assert_eq!(runtime.collect(&id, 1000).await.unwrap().gate, told);
