@@ -1,6 +1,6 @@
 //! Why the wrapper itself ended a job, with the exit code that stands for it.
 
-use crate::room;
+use crate::free_space;
 use hydra_core::contract_files::exit;
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl Failure {
     /// With the word that one of these places is full, where that is so.
     pub(crate) fn for_want_of_room(mut self, places: &[&Path]) -> Self {
         if let Self::Workspace(why) | Self::Outputs(why) = &mut self
-            && let Some(lacking) = places.iter().find_map(|place| room::lacking(place))
+            && let Some(lacking) = places.iter().find_map(|place| free_space::lacking(place))
         {
             // In front: what follows may be cut.
             *why = format!("{lacking}; {why}");

@@ -13,6 +13,7 @@ pub mod environment;
 pub mod events;
 mod failure;
 pub mod fence;
+mod free_space;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod git;
@@ -25,7 +26,7 @@ mod probe;
 mod process;
 mod quality;
 mod relay;
-mod room;
+
 mod scrub;
 mod services;
 mod work;

@@ -122,7 +122,10 @@ fn scope(text: Option<&str>, settings: &Settings) -> Result<Scope, Failure> {
 /// What acts on an installation needs one: a command in a wrong folder that does nothing must not look as if it had done it.
 fn installation(context: &Context) -> Result<Settings, Failure> {
     let settings = context.load()?.settings;
-    if settings.config_file.is_none() && context.state_dir.is_none() && !settings.state_dir.exists() {
+    // What only looks leaves a folder too; where something was done it is written down.
+    let acted = || settings.state_dir.join(hydra_engine::store::AUDIT).exists();
+    let named = settings.config_file.is_some() || context.state_dir.is_some() || settings.looks_somewhere();
+    if !named && !acted() {
         let why =
             format!("there is no installation of Hydra here: no hydra.toml in {} or above it", context.cwd.display());
         return Err(Failure::new(Exit::Configuration, why).help("change to its folder, or name it with --config FILE"));

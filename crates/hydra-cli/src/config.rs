@@ -180,7 +180,7 @@ fn read(path: &Path) -> Result<SourceText, Problems> {
     let problem = |message: String, help: &str| Problem::config(message, help).at(Place::file(path));
     let bytes = std::fs::read(path).map_err(|error| {
         let help = match error.kind() {
-            ErrorKind::NotFound => "`hydra init` writes one",
+            ErrorKind::NotFound => "look at how it is spelled; `hydra init DIR` writes DIR/hydra.toml",
             ErrorKind::PermissionDenied => "give it to the user who runs hydra, or name another with --config",
             _ => "name another with --config",
         };

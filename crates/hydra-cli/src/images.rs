@@ -69,7 +69,7 @@ pub fn pins(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
         let failure = Failure::local(format_args!("{} cannot be read", path.display()), &error);
         if error.kind() == ErrorKind::NotFound {
             return failure
-                .help("`cargo xtask images` builds the images and writes it; runtime.image_lock names another");
+                .help("`cargo xtask images` in Hydra's checkout builds the images and writes it there; where this installation lies elsewhere, name that file with runtime.image_lock");
         }
         failure
     })?;

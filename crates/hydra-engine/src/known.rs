@@ -43,6 +43,7 @@ impl Waits {
                 | Reason::Finished { .. }
                 | Reason::Working
                 | Reason::ForeignLabel { .. }
+                | Reason::NoRight { .. }
                 | Reason::NoEvent { .. } => 0,
             }
         }))

@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The audit log, within a state folder.
+pub const AUDIT: &str = "audit.jsonl";
+
 /// A file of the state folder could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {why}")]
@@ -85,7 +88,7 @@ impl StateDir {
     /// The audit log.
     #[must_use]
     pub fn audit(&self) -> PathBuf {
-        self.root.join("audit.jsonl")
+        self.root.join(AUDIT)
     }
 }
 

@@ -92,7 +92,7 @@ fn reason(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// An issue's key, from `OWNER/NAME#N` or a bare number of the only repository.
+/// An issue's key, from `OWNER/NAME#N`, its address on the web, or a bare number of the only repository.
 ///
 /// # Errors
 /// A sentence when it is neither.
@@ -105,5 +105,41 @@ pub fn issue_key(text: &str, repos: &[hydra_core::RepoName]) -> Result<IssueKey,
             _ => Err(format!("{text} could be of any of {} repositories: write OWNER/NAME#{number}", repos.len())),
         };
     }
-    text.parse().map_err(|error: hydra_core::IdError| error.to_string())
+    let named = from_address(text).unwrap_or_else(|| text.to_owned());
+    named.parse().map_err(|error: hydra_core::IdError| error.to_string())
+}
+
+/// The name of an issue whose address on the web was given.
+fn from_address(text: &str) -> Option<String> {
+    let address = url::Url::parse(text).ok()?;
+    let parts: Vec<&str> = address.path_segments()?.collect();
+    let [owner, name, "issues", number] = parts[..] else { return None };
+    Some(format!("{owner}/{name}#{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issue_is_named_by_its_number_its_name_or_its_address() {
+        let one = ["acme/shop".parse().unwrap()];
+        for text in [
+            "7",
+            "#7",
+            "acme/shop#7",
+            "https://github.com/acme/shop/issues/7#issuecomment-1",
+            "https://ghe.example/acme/shop/issues/7?x=1",
+        ] {
+            assert_eq!(issue_key(text, &one).unwrap().to_string(), "acme/shop#7", "{text}");
+        }
+        for text in [
+            "https://github.com/acme/shop/pull/7",
+            "https://github.com/acme/shop/issues",
+            "https://github.com/acme/shop/issues/x",
+            "shop",
+        ] {
+            issue_key(text, &one).unwrap_err();
+        }
+    }
 }

@@ -46,8 +46,14 @@ impl Settings {
         Ok(blanks)
     }
 
+    /// Whether anything says where to look for issues.
+    #[must_use]
+    pub fn looks_somewhere(&self) -> bool {
+        !self.repos.is_empty() || self.values.github.project.is_some()
+    }
+
     fn nowhere(&self) -> Option<Problem> {
-        if !self.repos.is_empty() || self.values.github.project.is_some() {
+        if self.looks_somewhere() {
             return None;
         }
         Some(match &self.config_file {

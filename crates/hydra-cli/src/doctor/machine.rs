@@ -90,7 +90,7 @@ pub fn state_folder(settings: &Settings) -> Check {
 /// The audit log's chain, from its first line to its last.
 #[must_use]
 pub fn audit(settings: &Settings) -> Check {
-    let path = settings.state_dir.join("audit.jsonl");
+    let path = settings.state_dir.join(hydra_engine::store::AUDIT);
     match std::fs::File::open(&path) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

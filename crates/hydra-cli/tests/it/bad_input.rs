@@ -5,10 +5,11 @@ mod disk;
 mod engine;
 mod forge;
 mod inspect;
+mod next_steps;
+mod permissions;
 mod policies;
 mod tokens;
 mod upstream;
-mod users;
 
 use crate::{harness::Sandbox, stage::Stage};
 use hydra_cli::exit::Exit;

@@ -438,7 +438,7 @@ exit 3
 --- out
 --- err
 error: [work]/elsewhere.toml: this file cannot be read: it is not there
-  help: `hydra init` writes one
+  help: look at how it is spelled; `hydra init DIR` writes DIR/hydra.toml
 "##);
 }
 

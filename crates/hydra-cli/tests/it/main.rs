@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails the test")]
 
 mod bad_input;
-mod broken;
 mod commands;
 mod configuration;
 mod demo;

@@ -498,6 +498,12 @@ fn a_hold_on_nothing_is_refused_and_a_pause_does_not_take_a_cancel_away() {
         assert!(ran.err.contains("there is no installation of Hydra here"), "{}", ran.all());
     }
     assert!(!nowhere.work(".hydra").exists());
+    // Nor does a folder that a look has left make one.
+    let looked = nowhere.run(&["doctor", "--offline"]);
+    assert!(nowhere.work(".hydra").exists(), "{}", looked.all());
+    let ran = nowhere.run(&["pause", "--reason", "x"]);
+    assert!(ran.code == 3 && ran.err.contains("there is no installation of Hydra here"), "{}", ran.all());
+    assert!(!nowhere.work(".hydra/holds.json").exists());
     let sandbox = Sandbox::complete();
     for target in ["acme/wrods", "acme/wrods#1"] {
         let ran = sandbox.run(&["pause", target, "--reason", "x"]);

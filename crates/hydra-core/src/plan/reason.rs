@@ -1,6 +1,6 @@
 //! Why nothing (more) happens: a closed list, each a sentence with what would change it.
 
-use crate::{IssueNumber, Stage, Timestamp, record::HoldKind, view::Permission};
+use crate::{IssueNumber, Login, Stage, Timestamp, record::HoldKind, view::Permission};
 use std::fmt;
 
 /// Why nothing (more) happens for an issue now.
@@ -123,6 +123,15 @@ pub enum Reason {
         /// The label.
         label: String,
     },
+    /// Something was asked for by a label that was set by someone who may not.
+    NoRight {
+        /// The label.
+        label: String,
+        /// Who set it.
+        by: Login,
+        /// The permission that is needed; `None`: no permission helps an identity of Hydra's own.
+        needs: Option<Permission>,
+    },
     /// A label event is not seen yet though the label is: ask again.
     NoEvent {
         /// The label.
@@ -179,6 +188,15 @@ impl fmt::Display for Reason {
             Self::Finished { detail } => write!(f, "finished: {detail}"),
             Self::Working => f.write_str("actions are under way"),
             Self::ForeignLabel { label } => write!(f, "the label `{label}` was set by hand and counts for nothing"),
+            Self::NoRight { label, by, needs: Some(needs) } => {
+                write!(f, "`{label}` was set by {by}, who may not: it takes the permission {needs:?}")
+            }
+            Self::NoRight { label, by, needs: None } => {
+                write!(
+                    f,
+                    "`{label}` was set by {by}, an identity of Hydra's own, and counts for nothing: it takes a person"
+                )
+            }
             Self::NoEvent { label, needs } => {
                 write!(f, "GitHub does not show yet who set `{label}` (it takes the permission {needs:?})")
             }

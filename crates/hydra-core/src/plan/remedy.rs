@@ -26,6 +26,7 @@ impl Reason {
             | Self::Cancelled { .. }
             | Self::Working
             | Self::ForeignLabel { .. }
+            | Self::NoRight { .. }
             | Self::NoEvent { .. } => false,
         }
     }
@@ -54,6 +55,7 @@ impl Reason {
             Self::Finished { .. } => "finished",
             Self::Working => "working",
             Self::ForeignLabel { .. } => "foreign-label",
+            Self::NoRight { .. } => "no-right",
             Self::NoEvent { .. } => "no-event",
         }
     }
@@ -94,6 +96,7 @@ impl Reason {
             Self::Finished { .. } => "nothing is left to do; `rebuild:queued` starts over".to_owned(),
             Self::Working => "nothing: it goes on by itself".to_owned(),
             Self::ForeignLabel { .. } => "nothing is needed; Hydra takes it off when it next shows labels".to_owned(),
+            Self::NoRight { label, .. } => format!("a person who may takes `{label}` off and sets it again"),
             Self::NoEvent { .. } => "wait: GitHub is asked again".to_owned(),
         }
     }

@@ -95,12 +95,14 @@ fn grant_or_refuse(draft: &mut Draft<'_>, asked: &Asked) {
         record.answered = asked.event.id;
     }
     if has < needs {
-        let note =
-            format!("`{}` was set by {}, who has {has:?}; it takes {needs:?}", asked.event.label, asked.event.actor);
+        let (label, by) = (asked.event.label.clone(), asked.event.actor.clone());
+        // One person who is everything is in the list of people.
+        let own = draft.seen.own.contains(&by) && !draft.seen.people.contains_key(&by);
+        let reason = Reason::NoRight { label, by, needs: (!own).then_some(needs) };
         if let Some(record) = draft.record.as_mut() {
-            record.last_error = Some(note);
+            record.last_error = Some(reason.to_string());
         }
-        draft.because(Reason::ForeignLabel { label: asked.event.label.clone() });
+        draft.because(reason);
         return;
     }
     if issue_closed {

@@ -249,7 +249,12 @@ pub(super) fn reason_line(record: &RunRecord, reasons: &[Reason], hosts: &[Strin
         if reason.is_own_words() { text } else { crate::publish::harmless(&text, hosts) }
     };
     if let Some(rest) = planner::rest_reason(record) {
-        return shown(&rest);
+        // Who asks in vain looks here why nothing happens.
+        let in_vain = reasons.iter().find(|reason| matches!(reason, Reason::NoRight { .. }));
+        return match in_vain {
+            Some(in_vain) => format!("{}; {}", shown(&rest), shown(in_vain)),
+            None => shown(&rest),
+        };
     }
     let running = record.stages.iter().filter(|entry| entry.result == StageResult::Running);
     let running: Vec<_> = running.map(|entry| entry.stage.as_str()).collect();

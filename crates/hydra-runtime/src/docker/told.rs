@@ -21,9 +21,6 @@ impl Engine {
         let Some(gate) = self.gate_of(job).await? else { return Ok(Vec::new()) };
         // First: what a gate says before it ends is read after its end was seen.
         let gone = self.gone_for_good(job, &gate).await?;
-        // A job that has ended as well, or is not there any more, has lost nothing by it.
-        let runs = gone.is_some() && self.inspect(job).await?.as_ref().is_some_and(convert::runs);
-        let gone = gone.filter(|_| runs);
         let mut lines = self.lines(job, &gate).await?;
         lines.extend(gone);
         Ok(lines)
@@ -45,19 +42,18 @@ impl Engine {
     }
 
     /// Whether a gate has ended without the engine starting it again, while its job was at work. One that ends after its job was ended here,
-    /// however it took that; of two that end within seconds of each other, the engine itself or the machine went down.
+    /// however it took that; of two that end within seconds of each other, the engine itself or the machine went down. A job that is not there
+    /// any more has lost nothing.
     async fn gone_for_good(&self, job: &str, gate: &str) -> Result<Option<GateLine>, RuntimeError> {
         let found = self.inspect(gate).await?;
         if found.as_ref().is_some_and(convert::stays) {
             return Ok(None);
         }
-        let job = self.inspect(job).await?;
-        let after = job.as_ref().and_then(convert::ended_at).zip(found.as_ref().and_then(convert::ended_at));
-        if after.is_some_and(|(job, gate)| job.duration_since(gate) < TOGETHER) {
-            return Ok(None);
-        }
+        let Some(job) = self.inspect(job).await? else { return Ok(None) };
+        let both = convert::ended_at(&job).zip(found.as_ref().and_then(convert::ended_at));
+        let without = convert::runs(&job) || both.is_some_and(|(job, gate)| job.duration_since(gate) >= TOGETHER);
         let exit = found.and_then(|found| found.state).and_then(|state| state.exit_code);
-        Ok(Some(GateLine::Gone { exit }))
+        Ok(without.then_some(GateLine::Gone { exit }))
     }
 
     async fn gate_of(&self, job: &str) -> Result<Option<String>, RuntimeError> {

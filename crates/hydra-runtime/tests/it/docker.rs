@@ -1,7 +1,7 @@
 //! The Docker runtime on a real engine: under the suite, and what is its alone.
 
-mod between;
 mod broken;
+mod engine_proxy;
 mod faults;
 mod gated;
 pub(crate) mod image;

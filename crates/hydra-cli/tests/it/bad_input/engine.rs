@@ -78,7 +78,7 @@ fn a_lock_file_that_is_none() {
     insta::assert_snapshot!(refused_at(&stage, Writes::State, &["poll"]).replace(&*stage.sandbox.work("").to_string_lossy(), "[work]/"), @r##"
 exit 7
 error: [work]/lock.json cannot be read: it is not there
-  help: `cargo xtask images` builds the images and writes it; runtime.image_lock names another
+  help: `cargo xtask images` in Hydra's checkout builds the images and writes it there; where this installation lies elsewhere, name that file with runtime.image_lock
 "##);
     for (text, part) in [
         ("", "is not a lock file of images"),

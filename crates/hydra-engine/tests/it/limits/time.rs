@@ -8,12 +8,14 @@ use crate::{
 };
 use hydra_core::{
     Stage,
-    contract::fake::End,
+    contract::fake::{End, FakeRuntime, Play},
+    contract_files::exit,
     egress::gate::GateLine,
     job::JobSpec,
     ports::AuditEntry,
     record::{Phase, StageResult},
 };
+use hydra_engine::{Happening, Observer};
 use std::{
     sync::{
         Arc,
@@ -79,6 +81,41 @@ async fn a_job_whose_gate_is_gone_for_good_is_not_left_to_wait_for_its_time() {
     let audited = world.audit.entries.lock().unwrap();
     assert!(audited.iter().any(|entry| entry.facts["stop"] == "gate"), "{audited:#?}");
     assert!(audited.iter().any(|entry| entry.facts["egress"]["gate_gone"] == true), "{audited:#?}");
+}
+
+/// Takes the gates of all jobs away as soon as one of them is heard.
+struct TakesAway(FakeRuntime);
+
+impl Observer for TakesAway {
+    fn saw(&self, happening: &Happening) {
+        if matches!(happening, Happening::GateBack { .. }) {
+            self.0.tell(Vec::new());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_somebody_takes_away_is_missed() {
+    let world = once(Stage::Build, |spec| talks(spec, &working(), 50));
+    let ready = GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() };
+    world.runtime.tell(vec![ready.clone(), ready]);
+    let observer = Arc::new(TakesAway(world.runtime.clone()));
+    world.run(&mut world.engine_with(world.config("1")).observed_by(observer).unwrap()).await;
+    let (ran, note) = broken(&world, Stage::Build);
+    assert!((10..25).contains(&ran) && note.contains("its gate broke down for good"), "{ran} s: {note}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ends_itself_without_its_gate_is_judged_by_that_and_not_by_its_own_words() {
+    let world = World::new(|spec| Play { end: End::Exits(i64::from(exit::AGENT)), ..well(spec) });
+    let ready = GateLine::Ready { v: 1, policy: "p".into(), confined: Default::default() };
+    world.runtime.tell(vec![ready, GateLine::Gone { exit: Some(1) }]);
+    world.run(&mut world.engine("1")).await;
+    let record = end::record(&world, 1).unwrap();
+    assert!(matches!(record.phase, Phase::Maxed { .. }), "{:?}", record.phase);
+    for entry in &record.stages {
+        assert!(entry.note.contains("its gate broke down for good"), "{}", entry.note);
+    }
 }
 
 #[tokio::test(start_paused = true)]

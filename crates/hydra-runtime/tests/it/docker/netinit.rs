@@ -2,9 +2,8 @@
 //! started, the step is named with what to do, and nothing is left.
 
 use super::{
-    Yard,
-    between::Between,
-    docker,
+    Yard, docker,
+    engine_proxy::EngineProxy,
     gated::{closed_network, gate_image, gated},
 };
 use futures_util::{StreamExt as _, stream};
@@ -219,7 +218,7 @@ async fn complaint(instance: &str, spec: JobSpec, what: &str, wrong: Wrong, said
     let Wrong::Asked(part, change) = wrong else {
         return refused(&super::runtime(instance), &spec, what, said).await.err();
     };
-    let engine = Between::new(move |role, asked| {
+    let engine = EngineProxy::new(move |role, asked| {
         if role == part {
             change(asked);
         }
@@ -274,7 +273,7 @@ async fn row_05_whatever_goes_wrong_inside_a_fence_the_job_does_not_start_and_th
     };
     // With the same scripts, and with the same engine in between, a fence stands where nothing is wrong.
     let control = prepared(&mut yard, Wrong::Nothing);
-    let engine = Between::new(|_, _| {});
+    let engine = EngineProxy::new(|_, _| {});
     assert_eq!(engine.runtime(&yard.instance).start(&control).await, Ok(Started::New));
     yard.runtime.remove(&control.key.id()).await.unwrap();
 

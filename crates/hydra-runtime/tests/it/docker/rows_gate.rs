@@ -1,9 +1,8 @@
 //! A gate that breaks down in the middle of things (row 6): for its memory, by a kill, and for good.
 
 use super::{
-    Yard,
-    between::Between,
-    docker,
+    Yard, docker,
+    engine_proxy::EngineProxy,
     gated::gated,
     range::{Range, holder, part, state},
     ready, status,
@@ -133,7 +132,7 @@ async fn row_06_a_gate_that_is_killed_comes_back_and_one_that_is_gone_for_good_o
     // The one place that is open: whatever is dialled at this port ends there, and comes back as an echo.
     gate.config.model = Some(format!("{}:9000", range.sink).parse().unwrap());
     // As often as the engine is asked to start a gate again would take a quarter of an hour.
-    let engine = Between::new(|role, asked| {
+    let engine = EngineProxy::new(|role, asked| {
         if role == "gate" {
             let most = &mut asked["HostConfig"]["RestartPolicy"]["MaximumRetryCount"];
             assert_eq!(*most, 20);

@@ -25,19 +25,25 @@ fn somebody() -> Sandbox {
     sandbox
 }
 
-#[test]
-fn secrets_that_cannot_be_read() {
-    let sandbox = somebody();
-    sandbox.mode("secrets/.env", 0o000);
-    sandbox.mode("secrets/credentials.json", 0o000);
-    assert_snapshot!(check(&sandbox), @r##"
+/// What each command says where neither file of secrets can be read.
+fn both_are_closed(sandbox: &Sandbox) {
+    // One assertion, in two tests.
+    insta::allow_duplicates! { assert_snapshot!(check(sandbox), @r##"
 exit 4
 error: [work]/secrets/.env: this file cannot be read: this user may not
   help: hydra must run as the owner of the file, and every folder above it must be open to that user
 error: [work]/secrets/credentials.json: this file cannot be read: this user may not
   help: hydra must run as the owner of the file, and every folder above it must be open to that user
 2 problems
-"##);
+"##) }
+}
+
+#[test]
+fn secrets_that_cannot_be_read() {
+    let sandbox = somebody();
+    sandbox.mode("secrets/.env", 0o000);
+    sandbox.mode("secrets/credentials.json", 0o000);
+    both_are_closed(&sandbox);
     let ran = sandbox.run(&["doctor", "--offline"]);
     assert_eq!(ran.code, 1, "{}", ran.all());
     assert_snapshot!(crate::doctor::said(&ran, "FAIL", "configuration"), @r##"
@@ -52,14 +58,7 @@ FAIL configuration [work]/secrets/credentials.json: this file cannot be read: th
 fn a_folder_of_secrets_that_is_closed() {
     let sandbox = somebody();
     sandbox.mode("secrets", 0o600);
-    assert_snapshot!(check(&sandbox), @r##"
-exit 4
-error: [work]/secrets/.env: this file cannot be read: this user may not
-  help: hydra must run as the owner of the file, and every folder above it must be open to that user
-error: [work]/secrets/credentials.json: this file cannot be read: this user may not
-  help: hydra must run as the owner of the file, and every folder above it must be open to that user
-2 problems
-"##);
+    both_are_closed(&sandbox);
     sandbox.mode("secrets", 0o700);
 }
 

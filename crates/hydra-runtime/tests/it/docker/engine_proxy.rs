@@ -12,13 +12,13 @@ use tokio::{
 /// Changes what is asked for of a container: the part that it is in a fence (empty for others), and the request's body.
 pub(super) type Change = dyn Fn(&str, &mut Value) + Send + Sync;
 
-pub(super) struct Between {
+pub(super) struct EngineProxy {
     socket: PathBuf,
     _dir: tempfile::TempDir,
     _tasks: JoinSet<()>,
 }
 
-impl Between {
+impl EngineProxy {
     pub(super) fn new(change: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("engine.sock");
