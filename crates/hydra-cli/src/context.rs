@@ -8,7 +8,6 @@ use crate::{
     output::screen::Screen,
 };
 use std::path::PathBuf;
-use url::Url;
 
 /// The surroundings of a command.
 #[derive(Debug)]
@@ -59,10 +58,7 @@ impl Context {
         let loaded = config::load(&sources)?;
         let Settings { config_file, state_dir, repos, values, .. } = &loaded.settings;
         let repos = repos.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        // A user's password in it is refused where it is used; here it is not repeated.
-        let github =
-            Url::parse(&values.github.api_url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-        let runtime = values.runtime.kind;
+        let (github, runtime) = (&values.github.api_url, values.runtime.kind);
         tracing::info!(file = ?config_file, state = %state_dir.display(), github, ?runtime, repos, "configuration");
         Ok(loaded)
     }

@@ -23,6 +23,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
+use url::Url;
 
 /// How a login is written.
 const LOGIN: &str = "write it as GitHub shows it, without the @";
@@ -127,6 +128,14 @@ impl Pass<'_> {
                 let help =
                     "write https://api.github.com, https://HOST/api/v3 of a GitHub Enterprise Server, or leave it out";
                 self.report(key, "it must begin with https:// (http:// on this machine only)", help);
+            }
+        }
+        let addresses = addresses.into_iter().chain([("models.base_url", values.models.base_url.as_ref())]);
+        for (key, text) in addresses.filter_map(|(key, text)| Some((key, text?))) {
+            // Addresses are shown and logged.
+            if Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()) {
+                let help = "take them out of the address: secrets stand in secrets/.env and secrets/credentials.json";
+                self.report(key, "it may hold no user and no password", help);
             }
         }
         if let Some(url) = &values.models.base_url

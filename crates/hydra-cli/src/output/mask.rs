@@ -46,6 +46,13 @@ pub fn sounds_secret(text: &str) -> bool {
     ["token", "secret", "password", "signing_key", "api_key", "apikey", "api-key", "credential"]
         .iter()
         .any(|w| lower.contains(w))
+        || has_user(&lower)
+}
+
+/// Whether an address with a user, or a password, stands in it.
+fn has_user(text: &str) -> bool {
+    let hosts = text.split("://").skip(1).filter_map(|rest| rest.split(['/', '?', '#', '"', '\'', ' ']).next());
+    hosts.into_iter().any(|host| host.contains('@'))
 }
 
 /// Masks every word that looks like a credential. Object ids of git (40 lower-case hexadecimal digits) are let through.

@@ -124,20 +124,18 @@ fn dated(to: &str, ahead: SignedDuration) -> String {
 /// Hands on what it reads; the value of each `date` becomes another one of the same length.
 fn date(mut from: TcpStream, mut to: TcpStream, ahead: SignedDuration) {
     const NAME: &[u8] = b"\r\ndate: ";
-    let (mut bytes, mut seen) = ([0; 65_536], 0);
+    let mut bytes = [0; 65_536];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
         let now = (Timestamp::now() + ahead).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         for at in 0..count.saturating_sub(NAME.len() + now.len()) {
             if bytes[at..].starts_with(NAME) {
                 bytes[at + NAME.len()..][..now.len()].copy_from_slice(now.as_bytes());
-                seen += 1;
             }
         }
         if to.write_all(&bytes[..count]).is_err() {
             break;
         }
     }
-    assert!(seen > 0, "no answer has a date");
 }
 
 #[test]

@@ -201,3 +201,22 @@ error: [work]/secrets/credentials.json:3: this is not valid JSON (at column 1)
   help: compare it with secrets/credentials.example.json; a comma after the last entry is a common mistake
 "##);
 }
+
+#[test]
+fn an_address_that_holds_a_password_is_refused_and_shown_nowhere() {
+    for line in [
+        "[github]\nrepos = [\"acme/widgets\"]\napi_url = \"https://ada:correct-horse@ghe.example/api/v3\"\n",
+        "[github]\nrepos = [\"acme/widgets\"]\nweb_url = \"https://correct-horse@ghe.example\"\n",
+        "[github]\nrepos = [\"acme/widgets\"]\n[models]\nbase_url = \"https://ada:correct-horse@models.example\"\n",
+    ] {
+        let sandbox = Sandbox::complete();
+        sandbox.write("hydra.toml", line);
+        for args in
+            [&["config", "check", "-vvv"][..], &["config", "show", "--json"], &["doctor", "--offline"], &["poll"]]
+        {
+            let ran = sandbox.run(args);
+            assert!(ran.code != 0 && ran.all().contains("it may hold no user and no password"), "{}", ran.all());
+            assert!(!ran.all().contains("horse"), "{args:?}: {}", ran.all());
+        }
+    }
+}

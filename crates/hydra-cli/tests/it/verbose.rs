@@ -89,10 +89,7 @@ fn rust_log_goes_before_v() {
 fn a_secret_in_the_configuration_s_own_values_is_masked_in_the_log() {
     let sandbox = Sandbox::complete();
     let leak = format!("github_pat_11AAAAAAA0{}", "x".repeat(40));
-    sandbox.write(
-        "hydra.toml",
-        format!("[github]\napi_url = \"https://{leak}@example.com\"\nrepos = [\"acme/widgets\"]\n"),
-    );
+    sandbox.write("hydra.toml", format!("[github]\nrepos = [\"acme/widgets\"]\n[state]\ndir = \"of-{leak}\"\n"));
     let ran = sandbox.run(&["config", "check", "-vvv"]);
     assert!(logged(&ran).iter().any(|line| line.contains("configuration ")), "{}", ran.all());
     assert!(!ran.all().contains(&"x".repeat(20)), "{}", ran.all());
